@@ -1,0 +1,1 @@
+//! Joins `.zk` files and lays `.zkx` files over them.

@@ -1,0 +1,19 @@
+//! The nouns that every other room uses: paths, values, node data, trees, versions and the cluster's state.
+//!
+//! Floor 0. Nothing here decides anything; no room above is imported.
+
+mod codec;
+mod data;
+mod path;
+mod text;
+mod tree;
+mod value;
+mod version;
+
+pub use codec::{EncodeError, decode, encode, json_value, write_json};
+pub use data::{NodeData, Properties};
+pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};
+pub use text::Text;
+pub use tree::{DesiredNode, DesiredTree, LiveNode, LiveTree, NodeId, RootScope, Tree};
+pub use value::Value;
+pub use version::{ClusterVersion, DataVersion, Revision, Zxid};

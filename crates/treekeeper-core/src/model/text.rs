@@ -1,0 +1,144 @@
+//! Unicode text as ZooKeeper's JSON holds it: UTF-8, and lone surrogates where a foreign writer left them.
+//!
+//! Encoding and decoding of JSON live in `codec`; this type only stores.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Text in generalised UTF-8 (WTF-8): like `str`, but a lone surrogate code point is representable.
+///
+/// Files never hold lone surrogates; live data may, and keep them (TREE_FORMAT.md 4).
+/// The order is that of code points.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(Box<[u8]>);
+
+impl Text {
+    /// Returns the text that consists of `code_points`, each a Unicode scalar value or a surrogate.
+    ///
+    /// A high surrogate followed by a low one is joined, as Python's json module does.
+    /// Code points above U+10FFFF become U+FFFD.
+    pub fn from_code_points(code_points: impl IntoIterator<Item = u32>) -> Text {
+        let mut bytes = Vec::new();
+        let mut high: Option<u32> = None;
+        for code_point in code_points {
+            match (high.take(), code_point) {
+                (Some(first), 0xDC00..=0xDFFF) => {
+                    push(&mut bytes, 0x10000 + ((first - 0xD800) << 10) + (code_point - 0xDC00));
+                }
+                (first, _) => {
+                    if let Some(first) = first {
+                        push(&mut bytes, first);
+                    }
+                    match code_point {
+                        0xD800..=0xDBFF => high = Some(code_point),
+                        _ => push(&mut bytes, code_point),
+                    }
+                }
+            }
+        }
+        if let Some(first) = high {
+            push(&mut bytes, first);
+        }
+        Text(bytes.into_boxed_slice())
+    }
+
+    /// Returns the code points in order, surrogates included.
+    pub fn code_points(&self) -> impl Iterator<Item = u32> + '_ {
+        let mut rest: &[u8] = &self.0;
+        std::iter::from_fn(move || {
+            let first = *rest.first()?;
+            let (length, initial) = match first {
+                0x00..=0x7F => (1, u32::from(first)),
+                0xC0..=0xDF => (2, u32::from(first & 0x1F)),
+                0xE0..=0xEF => (3, u32::from(first & 0x0F)),
+                _ => (4, u32::from(first & 0x07)),
+            };
+            let value = rest[1..length].iter().fold(initial, |value, byte| value << 6 | u32::from(byte & 0x3F));
+            rest = &rest[length..];
+            Some(value)
+        })
+    }
+
+    /// Returns the text as a string, or `None` if it holds a lone surrogate.
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// Returns the generalised UTF-8 bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Returns the text with each lone surrogate replaced by U+FFFD.
+    pub fn to_str_lossy(&self) -> Cow<'_, str> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => {
+                Cow::Owned(self.code_points().map(|code| char::from_u32(code).unwrap_or('\u{FFFD}')).collect())
+            }
+        }
+    }
+
+    /// Tells whether there are no characters.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Appends `code_point` in generalised UTF-8.
+fn push(bytes: &mut Vec<u8>, code_point: u32) {
+    match char::from_u32(code_point) {
+        Some(character) => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        None if (0xD800..=0xDFFF).contains(&code_point) => {
+            bytes.extend_from_slice(&[
+                0xE0 | (code_point >> 12) as u8,
+                0x80 | (code_point >> 6 & 0x3F) as u8,
+                0x80 | (code_point & 0x3F) as u8,
+            ]);
+        }
+        None => push(bytes, 0xFFFD),
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Text {
+        Text(text.as_bytes().into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        Text(text.into_bytes().into_boxed_slice())
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        *self.0 == *other.as_bytes()
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_str_lossy(), formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn surrogate_pairs_join_and_lone_ones_stay() {
+        let text = Text::from_code_points([0x61, 0xD83D, 0xDE00, 0xD800]);
+        assert_eq!(text.code_points().collect::<Vec<_>>(), [0x61, 0x1F600, 0xD800]);
+        assert_eq!(text.as_str(), None);
+        assert_eq!(text.to_str_lossy(), "a\u{1F600}\u{FFFD}");
+    }
+}

@@ -1,0 +1,2 @@
+//! treekeeper: GitOps for Apache ZooKeeper.
+fn main() {}

@@ -2,9 +2,11 @@
 //!
 //! Floor 0. Nothing here decides anything; no room above is imported.
 
+pub mod cluster;
 mod codec;
 mod data;
 mod path;
+mod printable;
 mod text;
 mod tree;
 mod value;
@@ -13,6 +15,7 @@ mod version;
 pub use codec::{EncodeError, decode, encode, json_value, write_json};
 pub use data::{NodeData, Properties};
 pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};
+pub use printable::{printable, unprintable};
 pub use text::Text;
 pub use tree::{DesiredNode, DesiredTree, LiveNode, LiveTree, NodeId, RootScope, Tree};
 pub use value::Value;

@@ -23,8 +23,9 @@ impl Revision {
 }
 
 impl fmt::Display for Revision {
+    /// Writes all digits, or as many as the precision asks for (`{:.12}`).
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.pad(&self.0)
     }
 }
 

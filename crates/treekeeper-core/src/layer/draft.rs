@@ -36,12 +36,6 @@ pub(super) struct Draft {
     pub owners: Vec<u32>,
 }
 
-impl Draft {
-    /// Returns the file that wrote the property at `index`.
-    pub fn owner(&self, index: usize) -> u32 {
-        self.owners.get(index).copied().unwrap_or(self.place.file)
-    }
-}
 
 /// All nodes in one array; the root is the first.
 #[derive(Debug)]

@@ -213,36 +213,41 @@ impl Joiner {
         }
     }
 
+    /// Lays the properties of an overlay's node over a draft's, one by one, both in the order of their keys.
     fn merge(&mut self, written: Written, id: DraftId, place: Place) {
-        let added = std::mem::take(&mut self.files[written.file][written.node].properties);
-        let file = place.file;
-        for property in added {
-            let draft = &mut self.drafts.nodes[id];
-            if draft.owners.is_empty() {
-                draft.owners = vec![draft.place.file; draft.properties.len()];
-            }
-            let Some(index) = draft.properties.iter().position(|other| other.key == property.key) else {
-                draft.properties.push(property);
-                draft.owners.push(file);
-                continue;
-            };
-            let owner = draft.owners[index] as usize;
-            if owner >= self.base_count && draft.properties[index].value != property.value {
-                let other = &draft.properties[index];
-                let (here, there) = (property_place(file, &property), property_place(owner as u32, other));
-                let key = property.key.to_str_lossy().into_owned();
-                let path = self.drafts.path(id);
-                self.diagnostics.push(refusal::overlays_differ(&self.sources, here, there, &path, &key));
-                continue;
-            }
-            draft.properties[index] = property;
-            draft.owners[index] = file;
-        }
+        let mut added = std::mem::take(&mut self.files[written.file][written.node].properties);
+        added.sort_by(|left, right| left.key.cmp(&right.key));
         let draft = &mut self.drafts.nodes[id];
-        if draft.owners.is_empty() && !draft.properties.is_empty() {
+        if draft.owners.is_empty() {
             draft.owners = vec![draft.place.file; draft.properties.len()];
         }
         draft.place = place;
+        let owners = std::mem::take(&mut draft.owners);
+        let mut old: Vec<_> = std::mem::take(&mut draft.properties).into_iter().zip(owners).collect();
+        old.sort_by(|left, right| left.0.key.cmp(&right.0.key));
+        let mut merged = Vec::with_capacity(old.len() + added.len());
+        let mut old = old.into_iter().peekable();
+        for property in added {
+            while let Some(before) = old.next_if(|other| other.0.key < property.key) {
+                merged.push(before);
+            }
+            if let Some((other, owner)) = old.next_if(|other| other.0.key == property.key) {
+                self.judge_override(id, (place.file, &property), (owner, &other));
+            }
+            merged.push((property, place.file));
+        }
+        merged.extend(old);
+        let draft = &mut self.drafts.nodes[id];
+        (draft.properties, draft.owners) = merged.into_iter().unzip();
+    }
+
+    /// Refuses a property that another overlay has set to another value.
+    fn judge_override(&mut self, id: DraftId, new: (u32, &FileProperty), old: (u32, &FileProperty)) {
+        if old.0 as usize >= self.base_count && old.1.value != new.1.value {
+            let (here, there) = (property_place(new.0, new.1), property_place(old.0, old.1));
+            let (path, key) = (self.drafts.path(id), new.1.key.to_str_lossy());
+            self.diagnostics.push(refusal::overlays_differ(&self.sources, here, there, &path, &key));
+        }
     }
 
     /// Puts nodes that are written as paths aside until the parents that they need are there.

@@ -36,7 +36,6 @@ pub(super) struct Draft {
     pub owners: Vec<u32>,
 }
 
-
 /// All nodes in one array; the root is the first.
 #[derive(Debug)]
 pub(super) struct Drafts {
@@ -51,7 +50,11 @@ impl Drafts {
             name: "".into(),
             parent: 0,
             children: Vec::new(),
-            place: Place { file: 0, at: 0, length: 0 },
+            place: Place {
+                file: 0,
+                at: 0,
+                length: 0,
+            },
             defined: true,
             trim: false,
             properties: Vec::new(),
@@ -67,7 +70,9 @@ impl Drafts {
             Some(last) if *self.nodes[*last].name < *name => return Err(children.len()),
             _ => {}
         }
-        children.binary_search_by(|child| (*self.nodes[*child].name).cmp(name)).map(|place| children[place])
+        children
+            .binary_search_by(|child| (*self.nodes[*child].name).cmp(name))
+            .map(|place| children[place])
     }
 
     /// Spells the node's path.
@@ -78,6 +83,9 @@ impl Drafts {
             names.push(&*self.nodes[at].name);
             at = self.nodes[at].parent;
         }
-        names.iter().rev().fold(String::new(), |path, name| path + "/" + name)
+        names
+            .iter()
+            .rev()
+            .fold(String::new(), |path, name| path + "/" + name)
     }
 }

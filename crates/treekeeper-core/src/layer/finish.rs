@@ -8,18 +8,37 @@ use super::draft::{Draft, DraftId, Drafts, Place};
 use super::join::{Joined, property_place};
 use super::refusal::{self, Limit, Sources};
 use super::{Graft, LayerLimits};
-use crate::model::{DesiredNode, DesiredTree, EncodeError, NodeId, Properties, RootScope, Tree, ZnodePath, encode};
+use crate::model::{
+    DesiredNode, DesiredTree, EncodeError, NodeId, Properties, RootScope, Tree, ZnodePath, encode,
+};
 use crate::treefile::{Diagnostic, FileProperty};
 
 /// Returns what the draft desires, or everything that is wrong with the files.
-pub(super) fn finish(joined: Joined, base: &ZnodePath, limits: &LayerLimits) -> Result<Graft, Vec<Diagnostic>> {
-    let Joined { mut drafts, sources, diagnostics } = joined;
-    let mut finisher = Finisher { sources: &sources, limits, diagnostics, places: Vec::new(), live_parents: Vec::new() };
+pub(super) fn finish(
+    joined: Joined,
+    base: &ZnodePath,
+    limits: &LayerLimits,
+) -> Result<Graft, Vec<Diagnostic>> {
+    let Joined {
+        mut drafts,
+        sources,
+        diagnostics,
+    } = joined;
+    let mut finisher = Finisher {
+        sources: &sources,
+        limits,
+        diagnostics,
+        places: Vec::new(),
+        live_parents: Vec::new(),
+    };
     let roots = roots(&drafts);
     let tree = finisher.tree(&mut drafts, base);
     if finisher.diagnostics.is_empty() {
         let live_parents = finisher.live_parents.iter().map(|id| tree.path(*id)).collect();
-        Ok(Graft { desired: DesiredTree { tree, roots }, live_parents })
+        Ok(Graft {
+            desired: DesiredTree { tree, roots },
+            live_parents,
+        })
     } else {
         Err(finisher.diagnostics)
     }
@@ -53,7 +72,12 @@ impl Finisher<'_> {
         let all = drafts.nodes.iter().skip(1).filter(|draft| draft.defined).count();
         let mut tree = Tree::new(DesiredNode { data: Box::default() });
         let base_bytes = if base.is_root() { 0 } else { base.as_str().len() };
-        let top = Step { draft: 0, parent: tree.root(), depth: base.names().count(), path_bytes: base_bytes };
+        let top = Step {
+            draft: 0,
+            parent: tree.root(),
+            depth: base.names().count(),
+            path_bytes: base_bytes,
+        };
         self.check_child_names(drafts, 0);
         let mut stack = Vec::new();
         push_children(drafts, &top, tree.root(), &mut stack);
@@ -64,7 +88,13 @@ impl Finisher<'_> {
             }
             if drafts.nodes[step.draft].defined && znodes == self.limits.znodes_max + 1 {
                 let place = drafts.nodes[step.draft].place;
-                self.refuse(drafts, step.draft, place, Limit::Znodes, (all, self.limits.znodes_max));
+                self.refuse(
+                    drafts,
+                    step.draft,
+                    place,
+                    Limit::Znodes,
+                    (all, self.limits.znodes_max),
+                );
             }
             self.check(drafts, &step);
             let data = self.data(drafts, step.draft);
@@ -84,10 +114,22 @@ impl Finisher<'_> {
         let (limits, place) = (self.limits, drafts.nodes[step.draft].place);
         let name_bytes = drafts.nodes[step.draft].name.len() + 1;
         if step.depth == limits.depth_max + 1 {
-            self.refuse(drafts, step.draft, place, Limit::Depth, (step.depth, limits.depth_max));
+            self.refuse(
+                drafts,
+                step.draft,
+                place,
+                Limit::Depth,
+                (step.depth, limits.depth_max),
+            );
         }
         if step.path_bytes > limits.path_bytes_max && step.path_bytes - name_bytes <= limits.path_bytes_max {
-            self.refuse(drafts, step.draft, place, Limit::Path, (step.path_bytes, limits.path_bytes_max));
+            self.refuse(
+                drafts,
+                step.draft,
+                place,
+                Limit::Path,
+                (step.path_bytes, limits.path_bytes_max),
+            );
         }
         self.check_child_names(drafts, step.draft);
     }
@@ -95,16 +137,30 @@ impl Finisher<'_> {
     fn check_child_names(&mut self, drafts: &Drafts, id: DraftId) {
         let children = &drafts.nodes[id].children;
         let bytes: usize = children.iter().map(|child| drafts.nodes[*child].name.len()).sum();
-        let Some(last) = children.last().filter(|_| bytes > self.limits.child_names_bytes_max) else {
+        let Some(last) = children
+            .last()
+            .filter(|_| bytes > self.limits.child_names_bytes_max)
+        else {
             return;
         };
-        let place = if id == 0 { drafts.nodes[*last].place } else { drafts.nodes[id].place };
-        self.refuse(drafts, id, place, Limit::ChildNames, (bytes, self.limits.child_names_bytes_max));
+        let place = if id == 0 {
+            drafts.nodes[*last].place
+        } else {
+            drafts.nodes[id].place
+        };
+        self.refuse(
+            drafts,
+            id,
+            place,
+            Limit::ChildNames,
+            (bytes, self.limits.child_names_bytes_max),
+        );
     }
 
     fn refuse(&mut self, drafts: &Drafts, id: DraftId, place: Place, limit: Limit, numbers: (usize, usize)) {
         let path = if id == 0 { "/".to_owned() } else { drafts.path(id) };
-        self.diagnostics.push(refusal::limit(self.sources, place, limit, &path, numbers));
+        self.diagnostics
+            .push(refusal::limit(self.sources, place, limit, &path, numbers));
     }
 
     /// Returns the encoded data of a node; its properties are gone afterwards.
@@ -117,7 +173,13 @@ impl Finisher<'_> {
         match encode(&properties) {
             Ok(data) => {
                 if data.len() > self.limits.data_bytes_max {
-                    self.refuse(drafts, id, place, Limit::Data, (data.len(), self.limits.data_bytes_max));
+                    self.refuse(
+                        drafts,
+                        id,
+                        place,
+                        Limit::Data,
+                        (data.len(), self.limits.data_bytes_max),
+                    );
                 }
                 data.into_boxed_slice()
             }
@@ -128,7 +190,12 @@ impl Finisher<'_> {
                 };
                 let index = properties.iter().position(|entry| entry.0.to_str_lossy() == key);
                 let place = index.map_or(place, |index| self.places[index]);
-                self.diagnostics.push(refusal::not_encodable(self.sources, place, &drafts.path(id), &error));
+                self.diagnostics.push(refusal::not_encodable(
+                    self.sources,
+                    place,
+                    &drafts.path(id),
+                    &error,
+                ));
                 Box::default()
             }
         }
@@ -141,25 +208,42 @@ impl Finisher<'_> {
         if draft.owners.is_empty() {
             let mut properties = properties;
             properties.sort_unstable_by(|left, right| left.key.cmp(&right.key));
-            self.places.extend(properties.iter().map(|property| property_place(draft.place.file, property)));
+            self.places.extend(
+                properties
+                    .iter()
+                    .map(|property| property_place(draft.place.file, property)),
+            );
             return entries(properties.into_iter());
         }
         let owners = std::mem::take(&mut draft.owners);
         let mut owned: Vec<_> = properties.into_iter().zip(owners).collect();
         owned.sort_unstable_by(|left, right| left.0.key.cmp(&right.0.key));
-        self.places.extend(owned.iter().map(|(property, owner)| property_place(*owner, property)));
+        self.places.extend(
+            owned
+                .iter()
+                .map(|(property, owner)| property_place(*owner, property)),
+        );
         entries(owned.into_iter().map(|(property, _)| property))
     }
 }
 
 fn entries(properties: impl Iterator<Item = FileProperty>) -> Properties {
-    Properties::from_entries(properties.map(|property| (property.key, property.value)).collect())
+    Properties::from_entries(
+        properties
+            .map(|property| (property.key, property.value))
+            .collect(),
+    )
 }
 
 /// Puts the children of the node whose turn it was on the stack, the first of them on top.
 fn push_children(drafts: &Drafts, step: &Step, id: NodeId, stack: &mut Vec<Step>) {
     for child in drafts.nodes[step.draft].children.iter().rev() {
         let path_bytes = step.path_bytes + drafts.nodes[*child].name.len() + 1;
-        stack.push(Step { draft: *child, parent: id, depth: step.depth + 1, path_bytes });
+        stack.push(Step {
+            draft: *child,
+            parent: id,
+            depth: step.depth + 1,
+            path_bytes,
+        });
     }
 }

@@ -29,8 +29,9 @@ pub(super) struct Joined {
 
 /// Joins `files`: `.zk` first, then `.zkx`, each group in the byte order of the names.
 pub(super) fn join(files: Vec<FileTree>, overlay: Overlay, base: &ZnodePath, parents: Parents) -> Joined {
-    let (mut overlays, mut bases): (Vec<_>, Vec<_>) =
-        files.into_iter().partition(|file| file.source.name.ends_with(".zkx"));
+    let (mut overlays, mut bases): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .partition(|file| file.source.name.ends_with(".zkx"));
     for group in [&mut bases, &mut overlays] {
         group.sort_by(|left, right| left.source.name.as_bytes().cmp(right.source.name.as_bytes()));
     }
@@ -42,14 +43,24 @@ pub(super) fn join(files: Vec<FileTree>, overlay: Overlay, base: &ZnodePath, par
         files: bases.into_iter().map(|file| file.nodes).collect(),
         base_count,
         overlay,
-        reserved: if base.is_root() { RootNames::Judged } else { RootNames::Free { reserved: base.is_reserved() } },
+        reserved: if base.is_root() {
+            RootNames::Judged
+        } else {
+            RootNames::Free {
+                reserved: base.is_reserved(),
+            }
+        },
         base: base.clone(),
         parents,
         waiting: BTreeMap::new(),
         diagnostics: Vec::new(),
     };
     joiner.run();
-    Joined { drafts: joiner.drafts, sources: joiner.sources, diagnostics: joiner.diagnostics }
+    Joined {
+        drafts: joiner.drafts,
+        sources: joiner.sources,
+        diagnostics: joiner.diagnostics,
+    }
 }
 
 /// What the names of top-level nodes of the files mean.
@@ -102,9 +113,13 @@ impl Joiner {
         let mut stack = vec![(written.node, target)];
         while let Some((node, target)) = stack.pop() {
             let mut children = std::mem::take(&mut self.files[file][node].children);
-            if children.iter().any(|child| self.files[file][*child as usize].name.contains('/')) {
-                let (paths, names) =
-                    children.into_iter().partition(|child| self.files[file][*child as usize].name.contains('/'));
+            if children
+                .iter()
+                .any(|child| self.files[file][*child as usize].name.contains('/'))
+            {
+                let (paths, names) = children
+                    .into_iter()
+                    .partition(|child| self.files[file][*child as usize].name.contains('/'));
                 children = names;
                 self.wait(file, paths, target);
             }
@@ -139,7 +154,10 @@ impl Joiner {
             }
             let twin = old.next_if(|child| self.drafts.nodes[*child].name == *name);
             // A parser lets no file name a sibling twice; trees that were made by hand may.
-            let twin_of_sibling = all.last().copied().filter(|child| self.drafts.nodes[*child].name == *name);
+            let twin_of_sibling = all
+                .last()
+                .copied()
+                .filter(|child| self.drafts.nodes[*child].name == *name);
             let id = match twin.or(twin_of_sibling) {
                 Some(twin) => self.lay_over(written, twin),
                 None => Some(self.create(written, target)),
@@ -223,7 +241,10 @@ impl Joiner {
         }
         draft.place = place;
         let owners = std::mem::take(&mut draft.owners);
-        let mut old: Vec<_> = std::mem::take(&mut draft.properties).into_iter().zip(owners).collect();
+        let mut old: Vec<_> = std::mem::take(&mut draft.properties)
+            .into_iter()
+            .zip(owners)
+            .collect();
         old.sort_by(|left, right| left.0.key.cmp(&right.0.key));
         let mut merged = Vec::with_capacity(old.len() + added.len());
         let mut old = old.into_iter().peekable();
@@ -246,7 +267,8 @@ impl Joiner {
         if old.0 as usize >= self.base_count && old.1.value != new.1.value {
             let (here, there) = (property_place(new.0, new.1), property_place(old.0, old.1));
             let (path, key) = (self.drafts.path(id), new.1.key.to_str_lossy());
-            self.diagnostics.push(refusal::overlays_differ(&self.sources, here, there, &path, &key));
+            self.diagnostics
+                .push(refusal::overlays_differ(&self.sources, here, there, &path, &key));
         }
     }
 
@@ -258,7 +280,8 @@ impl Joiner {
             let name = &self.files[file][node].name;
             let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
             let Some(first) = parts.first() else {
-                self.diagnostics.push(refusal::nameless(&self.sources, self.place(written)));
+                self.diagnostics
+                    .push(refusal::nameless(&self.sources, self.place(written)));
                 continue;
             };
             let root = first.to_string();
@@ -266,7 +289,8 @@ impl Joiner {
             if target == 0 && self.refuse_reserved(written, Some(&root)) {
                 continue;
             }
-            self.waiting.insert((path.matches('/').count(), path, file, node), written);
+            self.waiting
+                .insert((path.matches('/').count(), path, file, node), written);
         }
     }
 
@@ -294,7 +318,8 @@ impl Joiner {
                 (None, Parents::Defined) => {
                     let parent = &path[..path.rfind('/').unwrap_or(0)];
                     let place = self.place(written);
-                    self.diagnostics.push(refusal::parent_missing(&self.sources, place, path, parent));
+                    self.diagnostics
+                        .push(refusal::parent_missing(&self.sources, place, path, parent));
                     continue;
                 }
             };
@@ -304,31 +329,37 @@ impl Joiner {
 
     fn parent_of(&self, path: &str) -> Option<DraftId> {
         let (parent, _) = path.rsplit_once('/')?;
-        parent.split('/').skip(1).try_fold(0, |node, name| self.drafts.child(node, name).ok())
+        parent
+            .split('/')
+            .skip(1)
+            .try_fold(0, |node, name| self.drafts.child(node, name).ok())
     }
 
     /// Returns the parent of `path`, made up with all of its ancestors where no file defines them.
     fn suppose(&mut self, path: &str, written: Written) -> DraftId {
         let place = self.place(written);
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        parent.split('/').skip(1).fold(0, |node, name| match self.drafts.child(node, name) {
-            Ok(child) => child,
-            Err(at) => {
-                let id = self.drafts.nodes.len();
-                self.drafts.nodes.push(Draft {
-                    name: name.into(),
-                    parent: node,
-                    children: Vec::new(),
-                    place,
-                    defined: false,
-                    trim: written.file < self.base_count,
-                    properties: Vec::new(),
-                    owners: Vec::new(),
-                });
-                self.drafts.nodes[node].children.insert(at, id);
-                id
-            }
-        })
+        parent
+            .split('/')
+            .skip(1)
+            .fold(0, |node, name| match self.drafts.child(node, name) {
+                Ok(child) => child,
+                Err(at) => {
+                    let id = self.drafts.nodes.len();
+                    self.drafts.nodes.push(Draft {
+                        name: name.into(),
+                        parent: node,
+                        children: Vec::new(),
+                        place,
+                        defined: false,
+                        trim: written.file < self.base_count,
+                        properties: Vec::new(),
+                        owners: Vec::new(),
+                    });
+                    self.drafts.nodes[node].children.insert(at, id);
+                    id
+                }
+            })
     }
 
     /// Lays a node that is written as a path, and what is below it.
@@ -356,20 +387,32 @@ impl Joiner {
         };
         if refused {
             let root = self.base.names().next().unwrap_or(name);
-            self.diagnostics.push(refusal::reserved(&self.sources, self.place(written), root));
+            self.diagnostics
+                .push(refusal::reserved(&self.sources, self.place(written), root));
         }
         refused
     }
 
     fn place(&self, written: Written) -> Place {
         let node = &self.files[written.file][written.node];
-        Place { file: written.file as u32, at: node.at, length: node.name.len() as u32 + 1 }
+        Place {
+            file: written.file as u32,
+            at: node.at,
+            length: node.name.len() as u32 + 1,
+        }
     }
 }
 
 /// Returns the place of a property's name.
 pub(super) fn property_place(file: u32, property: &FileProperty) -> Place {
     let key = property.key.as_bytes();
-    let name = key.strip_suffix(b" ->").or(key.strip_suffix(b" =>")).unwrap_or(key);
-    Place { file, at: property.at, length: name.len() as u32 }
+    let name = key
+        .strip_suffix(b" ->")
+        .or(key.strip_suffix(b" =>"))
+        .unwrap_or(key);
+    Place {
+        file,
+        at: property.at,
+        length: name.len() as u32,
+    }
 }

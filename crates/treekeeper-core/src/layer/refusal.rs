@@ -16,16 +16,30 @@ fn label(sources: &Sources, place: Place, text: impl Into<String>) -> Label {
     let length = source.bytes.len();
     let start = (place.at as usize).min(length);
     let end = (start + place.length as usize).min(length);
-    Label { source, span: start..end, text: text.into() }
+    Label {
+        source,
+        span: start..end,
+        text: text.into(),
+    }
 }
 
 fn diagnostic(code: &'static str, message: String, primary: Label) -> Diagnostic {
-    Diagnostic { code: Code(code), message, primary, secondary: None, help: None }
+    Diagnostic {
+        code: Code(code),
+        message,
+        primary,
+        secondary: None,
+        help: None,
+    }
 }
 
 /// Adds the other place and the help to a diagnostic.
 fn with(diagnostic: Diagnostic, secondary: Option<Label>, help: impl Into<String>) -> Diagnostic {
-    Diagnostic { secondary, help: Some(help.into()), ..diagnostic }
+    Diagnostic {
+        secondary,
+        help: Some(help.into()),
+        ..diagnostic
+    }
 }
 
 /// A node in a reserved root.
@@ -33,7 +47,11 @@ pub(super) fn reserved(sources: &Sources, place: Place, root: &str) -> Diagnosti
     let message = format!("the top-level node /{root} is reserved");
     let names = RESERVED_ROOTS.map(|name| format!("/{name}")).join(", ");
     with(
-        diagnostic("TK0301", message, label(sources, place, "no tree file may define it")),
+        diagnostic(
+            "TK0301",
+            message,
+            label(sources, place, "no tree file may define it"),
+        ),
         None,
         format!("reserved are {names}: choose another name"),
     )
@@ -61,7 +79,11 @@ pub(super) fn overlays_differ(
     let message = format!("two overlays set {key} of {path} to different values");
     let secondary = label(sources, first, "first set here");
     with(
-        diagnostic("TK0303", message, label(sources, place, "set to another value here")),
+        diagnostic(
+            "TK0303",
+            message,
+            label(sources, place, "set to another value here"),
+        ),
         Some(secondary),
         "leave the property to one of the two files",
     )
@@ -71,7 +93,11 @@ pub(super) fn overlays_differ(
 pub(super) fn parent_missing(sources: &Sources, place: Place, path: &str, parent: &str) -> Diagnostic {
     let message = format!("the parent of {path} is not defined");
     with(
-        diagnostic("TK0304", message, label(sources, place, format!("no file defines {parent}"))),
+        diagnostic(
+            "TK0304",
+            message,
+            label(sources, place, format!("no file defines {parent}")),
+        ),
         None,
         format!("define {parent} in this file, and write this node below it"),
     )
@@ -117,16 +143,30 @@ pub(super) fn limit(
     (actual, allowed): (usize, usize),
 ) -> Diagnostic {
     let (code, key, message) = match limit {
-        Limit::Znodes => ("TK0306", "znodes_max", format!("the files define {actual} znodes")),
+        Limit::Znodes => (
+            "TK0306",
+            "znodes_max",
+            format!("the files define {actual} znodes"),
+        ),
         Limit::Depth => ("TK0307", "depth_max", format!("the node is {actual} levels deep")),
         Limit::Path => ("TK0308", "path_bytes_max", format!("the path has {actual} bytes")),
-        Limit::Data => ("TK0309", "data_bytes_max", format!("the data of {path} have {actual} bytes")),
-        Limit::ChildNames => {
-            ("TK0310", "child_names_bytes_max", format!("the names of the children of {path} have {actual} bytes"))
-        }
+        Limit::Data => (
+            "TK0309",
+            "data_bytes_max",
+            format!("the data of {path} have {actual} bytes"),
+        ),
+        Limit::ChildNames => (
+            "TK0310",
+            "child_names_bytes_max",
+            format!("the names of the children of {path} have {actual} bytes"),
+        ),
     };
     with(
-        diagnostic(code, message, label(sources, place, format!("at most {allowed} are allowed"))),
+        diagnostic(
+            code,
+            message,
+            label(sources, place, format!("at most {allowed} are allowed")),
+        ),
         None,
         format!("the limit is configured as limits.{key}"),
     )
@@ -139,5 +179,9 @@ pub(super) fn not_encodable(sources: &Sources, place: Place, path: &str, error: 
         EncodeError::StringValueNotBytes => "write a string without the prefix u, or add another property",
         EncodeError::NotUtf8 { .. } => "leave out the bytes that are not UTF-8, or make it the only property",
     };
-    with(diagnostic("TK0311", message, label(sources, place, "this one")), None, help)
+    with(
+        diagnostic("TK0311", message, label(sources, place, "this one")),
+        None,
+        help,
+    )
 }

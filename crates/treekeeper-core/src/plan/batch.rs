@@ -71,7 +71,10 @@ pub struct Wire {
 
 impl Default for Wire {
     fn default() -> Wire {
-        Wire { chroot_bytes: 0, acl_bytes: Wire::acl_bytes([("world", "anyone")]) }
+        Wire {
+            chroot_bytes: 0,
+            acl_bytes: Wire::acl_bytes([("world", "anyone")]),
+        }
     }
 }
 
@@ -90,7 +93,11 @@ impl Wire {
     }
 
     fn path(&self, path: &ZnodePath) -> usize {
-        let bytes = if path.is_root() && self.chroot_bytes > 0 { 0 } else { path.as_str().len() };
+        let bytes = if path.is_root() && self.chroot_bytes > 0 {
+            0
+        } else {
+            path.as_str().len()
+        };
         Wire::INTEGER + self.chroot_bytes + bytes
     }
 
@@ -134,10 +141,21 @@ pub struct TooLarge {
 /// Returns the transactions of `plan`: one if it fits, several small ones if it doesn't, none if it is empty.
 pub fn batches(plan: &Plan, limits: &BatchLimits) -> Result<Vec<Batch>, TooLarge> {
     let around = Wire::REQUEST + limits.guard_bytes;
-    let sizes: Vec<usize> = plan.changes.iter().map(|change| limits.wire.change(change)).collect();
-    if let Some(place) = sizes.iter().position(|size| around + size > limits.request_bytes_max) {
+    let sizes: Vec<usize> = plan
+        .changes
+        .iter()
+        .map(|change| limits.wire.change(change))
+        .collect();
+    if let Some(place) = sizes
+        .iter()
+        .position(|size| around + size > limits.request_bytes_max)
+    {
         let path = plan.changes[place].path().clone();
-        return Err(TooLarge { path, bytes: around + sizes[place], bytes_max: limits.request_bytes_max });
+        return Err(TooLarge {
+            path,
+            bytes: around + sizes[place],
+            bytes_max: limits.request_bytes_max,
+        });
     }
     let bytes = around + sizes.iter().sum::<usize>();
     let fits = bytes <= limits.transaction_bytes_max.min(limits.request_bytes_max)
@@ -145,7 +163,10 @@ pub fn batches(plan: &Plan, limits: &BatchLimits) -> Result<Vec<Batch>, TooLarge
     if sizes.is_empty() {
         Ok(Vec::new())
     } else if fits {
-        Ok(vec![Batch { range: 0..sizes.len(), bytes }])
+        Ok(vec![Batch {
+            range: 0..sizes.len(),
+            bytes,
+        }])
     } else {
         Ok(cut(&sizes, around, limits))
     }
@@ -154,7 +175,10 @@ pub fn batches(plan: &Plan, limits: &BatchLimits) -> Result<Vec<Batch>, TooLarge
 /// Fills one batch after the other with changes of these sizes.
 fn cut(sizes: &[usize], around: usize, limits: &BatchLimits) -> Vec<Batch> {
     let bytes_max = limits.batch_bytes_max.min(limits.request_bytes_max);
-    let operations_max = limits.batch_operations_max.saturating_sub(limits.guard_operations).max(1);
+    let operations_max = limits
+        .batch_operations_max
+        .saturating_sub(limits.guard_operations)
+        .max(1);
     let mut batches: Vec<Batch> = Vec::new();
     for (place, size) in sizes.iter().enumerate() {
         match batches.last_mut() {
@@ -162,7 +186,10 @@ fn cut(sizes: &[usize], around: usize, limits: &BatchLimits) -> Vec<Batch> {
                 batch.range.end = place + 1;
                 batch.bytes += size;
             }
-            _ => batches.push(Batch { range: place..place + 1, bytes: around + size }),
+            _ => batches.push(Batch {
+                range: place..place + 1,
+                bytes: around + size,
+            }),
         }
     }
     batches

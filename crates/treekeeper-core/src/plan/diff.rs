@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{Change, Obstacle, Orphan, Plan, SpareReason, Spared};
-use crate::model::{DesiredTree, LiveTree, NodeId, RESERVED_ROOTS, RootScope, ZnodePath, decode};
+use crate::model::{DesiredTree, LiveTree, NodeId, RESERVED_ROOTS, RootScope, Tree, ZnodePath, decode};
 
 /// Whether anything is deleted below what the files define.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,14 +48,29 @@ impl Default for DiffOptions {
 ///
 /// `live` holds the base and the whole subtrees of the top-level nodes that either side names.
 pub fn diff(desired: &DesiredTree, live: &LiveTree, options: &DiffOptions) -> Plan {
-    let live_parents = options.live_parents.iter().filter_map(|path| desired.tree.find(path)).collect();
-    let mut differ = Differ { desired, live, options, live_parents, plan: Plan::default(), parts: Parts::default() };
+    let live_parents = options
+        .live_parents
+        .iter()
+        .filter_map(|path| desired.tree.find(path))
+        .collect();
+    let mut differ = Differ {
+        desired,
+        live,
+        options,
+        live_parents,
+        plan: Plan::default(),
+        parts: Parts::default(),
+    };
     match live.find(&options.base) {
         Some(base) => differ.compare(base),
-        None => differ.plan.obstacles.push(Obstacle::ParentMissing { path: options.base.clone() }),
+        None => differ.plan.obstacles.push(Obstacle::ParentMissing {
+            path: options.base.clone(),
+        }),
     }
     differ.orphans();
-    let Differ { mut plan, mut parts, .. } = differ;
+    let Differ {
+        mut plan, mut parts, ..
+    } = differ;
     plan.managed += parts.deletes.len();
     plan.changes = parts.creates;
     plan.changes.append(&mut parts.sets);
@@ -83,7 +98,11 @@ struct Differ<'a> {
 /// What the walk meets next.
 enum Step {
     /// A node of both trees.
-    Both { desired: NodeId, live: NodeId, scope: RootScope },
+    Both {
+        desired: NodeId,
+        live: NodeId,
+        scope: RootScope,
+    },
     /// A node, and so a subtree, that is only desired.
     Desired(NodeId),
     /// A subtree that only lives, where the files may delete.
@@ -107,23 +126,28 @@ impl Differ<'_> {
                 Step::Extra(id) => self.delete(id),
                 Step::Blocked { desired, ephemeral } => {
                     let (path, ephemeral) = (self.desired_path(desired), self.live.path(ephemeral));
-                    self.plan.obstacles.push(Obstacle::BelowEphemeral { path, ephemeral });
+                    self.plan
+                        .obstacles
+                        .push(Obstacle::BelowEphemeral { path, ephemeral });
                 }
             }
         }
     }
 
     /// Puts the children of a pair on the stack, the first name on top; `scope` is `None` for the base.
-    fn push_children(
-        &self,
-        desired: NodeId,
-        live: NodeId,
-        scope: Option<RootScope>,
-        stack: &mut Vec<Step>,
-    ) {
+    fn push_children(&self, desired: NodeId, live: NodeId, scope: Option<RootScope>, stack: &mut Vec<Step>) {
         let ephemeral = self.live.content(live).ephemeral_owner.is_some();
-        let trims = scope == Some(RootScope::Trim) && !self.live_parents.contains(&desired) && !self.holds_role_locks(live);
-        let mut wanted = self.desired.tree.children(desired).iter().rev().copied().peekable();
+        let trims = scope == Some(RootScope::Trim)
+            && !self.live_parents.contains(&desired)
+            && !self.holds_role_locks(live);
+        let mut wanted = self
+            .desired
+            .tree
+            .children(desired)
+            .iter()
+            .rev()
+            .copied()
+            .peekable();
         let mut found = self.live.children(live).iter().rev().copied().peekable();
         // Both are sorted, and taken from their ends, so that the first is pushed last.
         while wanted.peek().is_some() || found.peek().is_some() {
@@ -139,7 +163,10 @@ impl Differ<'_> {
                     let scope = scope.unwrap_or_else(|| self.scope(desired));
                     stack.push(Step::Both { desired, live, scope });
                 }
-                (Some(desired), None) if ephemeral => stack.push(Step::Blocked { desired, ephemeral: live }),
+                (Some(desired), None) if ephemeral => stack.push(Step::Blocked {
+                    desired,
+                    ephemeral: live,
+                }),
                 (Some(desired), None) => stack.push(Step::Desired(desired)),
                 (None, Some(extra)) if trims => stack.push(Step::Extra(extra)),
                 (None, _) => {}
@@ -150,9 +177,12 @@ impl Differ<'_> {
     fn scope(&self, top: NodeId) -> RootScope {
         match self.options.trim {
             Trim::Never => RootScope::Keep,
-            Trim::ByRoot => {
-                self.desired.roots.get(self.desired.tree.name(top)).copied().unwrap_or(RootScope::Keep)
-            }
+            Trim::ByRoot => self
+                .desired
+                .roots
+                .get(self.desired.tree.name(top))
+                .copied()
+                .unwrap_or(RootScope::Keep),
         }
     }
 
@@ -182,8 +212,19 @@ impl Differ<'_> {
             self.plan.obstacles.push(Obstacle::ParentMissing { path });
             return;
         }
-        self.parts.creates.push(Change::Create { path, data: self.desired.tree.content(id).data.clone() });
-        stack.extend(self.desired.tree.children(id).iter().rev().copied().map(Step::Desired));
+        self.parts.creates.push(Change::Create {
+            path,
+            data: self.desired.tree.content(id).data.clone(),
+        });
+        stack.extend(
+            self.desired
+                .tree
+                .children(id)
+                .iter()
+                .rev()
+                .copied()
+                .map(Step::Desired),
+        );
     }
 
     /// Deletes a live subtree but for what must stay, and tells what stays.
@@ -194,13 +235,19 @@ impl Differ<'_> {
             let node = self.live.content(*id);
             match kept[place] {
                 None => self.parts.deletes.push(Change::Delete {
-                    path: self.live.path(*id),
+                    path: spell(&ZnodePath::root(), self.live, *id),
                     version: node.version,
                     czxid: node.czxid,
                 }),
-                Some(SpareReason::HoldsEphemeral) if place > 0 => {}
-                Some(reason) if self.is_role_lock_request(*id) && reason == SpareReason::HoldsRoleLocks => {}
-                Some(reason) => self.plan.spared.push(Spared { path: self.live.path(*id), reason }),
+                // Of ancestors the topmost is told; of requests for a role's lock, which are everyday life, none.
+                Some(SpareReason::HoldsEphemeral | SpareReason::HoldsRoleLocks) if place > 0 => {}
+                Some(SpareReason::HoldsRoleLocks) if self.is_role_lock_request(*id) => {}
+                Some(reason) => {
+                    self.plan.spared.push(Spared {
+                        path: spell(&ZnodePath::root(), self.live, *id),
+                        reason,
+                    });
+                }
             }
         }
     }
@@ -230,7 +277,9 @@ impl Differ<'_> {
             let reason = match kept[place] {
                 None => continue,
                 Some(SpareReason::HoldsRoleLocks) => SpareReason::HoldsRoleLocks,
-                Some(SpareReason::Ephemeral { .. } | SpareReason::HoldsEphemeral) => SpareReason::HoldsEphemeral,
+                Some(SpareReason::Ephemeral { .. } | SpareReason::HoldsEphemeral) => {
+                    SpareReason::HoldsEphemeral
+                }
             };
             if place > 0 {
                 kept[parent].get_or_insert(reason);
@@ -276,17 +325,28 @@ impl Differ<'_> {
                 self.delete(id);
             } else {
                 let znodes = self.live.walk_from(id).count();
-                self.plan.orphans.push(Orphan { path: self.live.path(id), znodes });
+                self.plan.orphans.push(Orphan {
+                    path: self.live.path(id),
+                    znodes,
+                });
             }
         }
     }
 
     fn desired_path(&self, id: NodeId) -> ZnodePath {
-        let path = self.desired.tree.path(id);
-        match (self.options.base.is_root(), path.is_root()) {
-            (true, _) => path,
-            (false, true) => self.options.base.clone(),
-            (false, false) => path.names().fold(self.options.base.clone(), |path, name| path.join(name)),
-        }
+        spell(&self.options.base, &self.desired.tree, id)
     }
+}
+
+/// Spells the path of a node, which is not the root, of a tree that stands at `base`: in one allocation, for plans of
+/// a million changes.
+fn spell<T>(base: &ZnodePath, tree: &Tree<T>, id: NodeId) -> ZnodePath {
+    let mut names = Vec::with_capacity(16);
+    let mut at = id;
+    while at != tree.root() {
+        names.push(tree.name(at));
+        at = tree.parent(at);
+    }
+    names.reverse();
+    base.join(&names.join("/"))
 }

@@ -8,12 +8,15 @@ mod diff;
 pub mod display;
 pub mod json;
 mod property;
+mod spelling;
 #[cfg(test)]
-mod testing;
+mod tests;
 
 pub use batch::{Batch, BatchLimits, TooLarge, Wire, batches};
 pub use diff::{DiffOptions, Trim, diff};
+pub use display::{DisplayOptions, Style};
 pub use property::{PropertyChange, PropertyChanges, property_changes};
+pub use spelling::Secrets;
 
 use crate::model::{DataVersion, ZnodePath, Zxid};
 
@@ -142,9 +145,17 @@ pub struct Counts {
 impl Plan {
     /// Returns how many changes of each kind there are.
     pub fn counts(&self) -> Counts {
-        let create = self.changes.partition_point(|change| matches!(change, Change::Create { .. }));
-        let kept = self.changes.partition_point(|change| !matches!(change, Change::Delete { .. }));
-        Counts { create, set: kept - create, delete: self.changes.len() - kept }
+        let create = self
+            .changes
+            .partition_point(|change| matches!(change, Change::Create { .. }));
+        let kept = self
+            .changes
+            .partition_point(|change| !matches!(change, Change::Delete { .. }));
+        Counts {
+            create,
+            set: kept - create,
+            delete: self.changes.len() - kept,
+        }
     }
 
     /// Returns the creates, the sets and the deletes.
@@ -179,14 +190,18 @@ pub struct DeleteBudget {
 
 impl Default for DeleteBudget {
     fn default() -> DeleteBudget {
-        DeleteBudget { znodes_max: 20, percent_max: 30 }
+        DeleteBudget {
+            znodes_max: 20,
+            percent_max: 30,
+        }
     }
 }
 
 impl DeleteBudget {
     /// Returns how many of `managed` znodes may be deleted.
     pub fn allowed(&self, managed: usize) -> usize {
-        self.znodes_max.max(managed.saturating_mul(self.percent_max) / 100)
+        self.znodes_max
+            .max(managed.saturating_mul(self.percent_max) / 100)
     }
 }
 

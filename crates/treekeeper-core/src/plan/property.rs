@@ -21,7 +21,9 @@ impl PropertyChange {
     /// Returns the property's key.
     pub fn key(&self) -> &Text {
         match self {
-            PropertyChange::Add(key, _) | PropertyChange::Change(key, ..) | PropertyChange::Remove(key, _) => key,
+            PropertyChange::Add(key, _)
+            | PropertyChange::Change(key, ..)
+            | PropertyChange::Remove(key, _) => key,
         }
     }
 }

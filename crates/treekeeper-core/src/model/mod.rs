@@ -7,12 +7,13 @@ mod codec;
 mod data;
 mod path;
 mod printable;
+pub mod python;
 mod text;
 mod tree;
 mod value;
 mod version;
 
-pub use codec::{EncodeError, decode, encode, json_value, write_json};
+pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, json_value, write_json};
 pub use data::{NodeData, Properties};
 pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};
 pub use printable::{printable, unprintable};

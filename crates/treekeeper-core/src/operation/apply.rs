@@ -74,11 +74,8 @@ impl Operation {
     }
 
     fn over_budget(&self, plan: &Plan) -> Option<Blocker> {
-        let share = plan.managed.saturating_mul(self.context.delete_percent_max) / 100;
-        let allowed =
-            self.context.delete_znodes_max.max(share).max(self.context.allow_delete.unwrap_or_default());
-        let planned = plan.counts().deletes;
-        (planned > allowed).then_some(Blocker::TooManyDeletes { planned, allowed, managed: plan.managed })
+        let over = plan.over_budget(&self.context.delete_budget, self.context.allow_delete)?;
+        Some(Blocker::TooManyDeletes { planned: over.planned, allowed: over.allowed, managed: plan.managed })
     }
 
     pub(super) fn access_checked(&mut self, denied: Vec<String>) -> Request {
@@ -185,12 +182,12 @@ impl Operation {
     fn batches(&self, plan: &Plan, head: &[Op]) -> Result<Vec<std::ops::Range<usize>>, Failure> {
         let mut limits = self.context.batch_limits.clone();
         let around = head.iter().chain(&self.give_back()).map(op_bytes).sum::<usize>();
-        let prefixes = (head.len() + self.candidates.len()) * limits.chroot_bytes;
+        let prefixes = (head.len() + self.candidates.len()) * limits.wire.chroot_bytes;
         limits.guard_bytes = around + prefixes;
         limits.guard_operations = head.len() + self.candidates.len();
         let batches = plan::batches(plan, &limits)
             .map_err(|too_large| Failure::new(too_large.to_string()).with_hint("make the value smaller"))?;
-        Ok(batches.into_iter().map(|batch| batch.changes).collect())
+        Ok(batches.into_iter().map(|batch| batch.range).collect())
     }
 
     pub(super) fn target_revision(&self) -> crate::model::Revision {
@@ -203,9 +200,12 @@ impl Operation {
     fn finished_state(&self, read: &ClusterState, plan: &Plan, now: Timestamp) -> ClusterState {
         let revision = self.target_revision();
         let mut state = read.clone();
-        let spared_roots = |root: &String| plan.spares_below(root);
-        let prune = matches!(&self.goal, Goal::Sync(options) if options.prune_roots);
-        state.orphans = self.receipt.orphans.iter().filter(|root| !prune || spared_roots(root)).cloned().collect();
+        // A pruned root whose ephemeral nodes keep it alive is an orphan still.
+        let spared = plan.spared.iter().filter_map(|spared| spared.path.names().next());
+        let pruned = self.possible_orphans();
+        let spared = spared.filter(|root| pruned.contains(*root)).map(str::to_owned);
+        let kept = plan.orphans.iter().map(|orphan| orphan.path.name().to_owned());
+        state.orphans = kept.chain(spared).collect();
         state.roots = self.managed_roots();
         state.repository = self.target.as_ref().map(|target| target.repository.as_str().to_owned());
         state.generation += 1;

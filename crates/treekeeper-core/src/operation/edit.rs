@@ -2,28 +2,49 @@
 //!
 //! They pass the same planner, lock and fence as a sync, and never mark `/hosts`.
 
-use super::{Edit, EditOptions, Failure, Observed};
+use super::{Edit, EditOptions, Failure, Scope};
 use crate::model::{
-    DesiredNode, DesiredTree, NodeData, RootScope, Text, Tree, Value, ZnodePath, decode, encode,
+    DesiredNode, DesiredTree, LiveTree, NodeData, RootScope, Text, Tree, Value, ZnodePath, decode, encode,
 };
-use crate::plan::{self, DiffOptions, Plan};
+use crate::plan::{self, DiffOptions, Plan, Trim};
 
 /// Returns what must change so that the edit is done.
-pub(super) fn plan(options: &EditOptions, observed: &Observed) -> Result<Plan, Failure> {
+pub(super) fn plan(options: &EditOptions, live: &LiveTree) -> Result<Plan, Failure> {
     match &options.edit {
-        Edit::Tree { desired, parents } => {
-            for path in parents.iter().chain([&options.base]) {
-                if !path.is_root() && observed.tree.find(path).is_none() {
-                    return Err(missing(path));
-                }
-            }
-            let diff_options = DiffOptions { base: options.base.clone(), ..DiffOptions::default() };
-            Ok(plan::diff(desired, &observed.tree, &diff_options))
+        Edit::Tree(graft, trim) => {
+            let diff_options = DiffOptions {
+                base: options.base.clone(),
+                trim: *trim,
+                live_parents: graft.live_parents.clone(),
+                ..DiffOptions::default()
+            };
+            Ok(plan::diff(&graft.desired, live, &diff_options))
         }
         Edit::Properties(changes) => {
-            let desired = with_properties(&options.base, changes, observed)?;
-            Ok(plan::diff(&desired, &observed.tree, &DiffOptions::default()))
+            let desired = with_properties(&options.base, changes, live)?;
+            let ancestors = std::iter::successors(options.base.parent(), ZnodePath::parent);
+            let diff_options = DiffOptions {
+                trim: Trim::Never,
+                live_parents: ancestors.filter(|path| !path.is_root()).collect(),
+                ..DiffOptions::default()
+            };
+            Ok(plan::diff(&desired, live, &diff_options))
         }
+    }
+}
+
+/// Returns what must be read for that.
+pub(super) fn scope(options: &EditOptions) -> Scope {
+    match &options.edit {
+        Edit::Tree(graft, _) => {
+            let tree = &graft.desired.tree;
+            let children = tree.children(tree.root()).iter();
+            Scope {
+                subtrees: children.map(|child| options.base.join(tree.name(*child))).collect(),
+                nodes: vec![options.base.clone()],
+            }
+        }
+        Edit::Properties(_) => Scope { subtrees: Vec::new(), nodes: vec![options.base.clone()] },
     }
 }
 
@@ -36,10 +57,10 @@ fn missing(path: &ZnodePath) -> Failure {
 fn with_properties(
     path: &ZnodePath,
     changes: &[(Text, Value)],
-    observed: &Observed,
+    live_tree: &LiveTree,
 ) -> Result<DesiredTree, Failure> {
-    let node = observed.tree.find(path).ok_or_else(|| missing(path))?;
-    let mut properties = match decode(&observed.tree.content(node).data) {
+    let node = live_tree.find(path).ok_or_else(|| missing(path))?;
+    let mut properties = match decode(&live_tree.content(node).data) {
         NodeData::Properties(properties) => properties,
         raw @ NodeData::Raw(_) => raw.into_properties(),
     };
@@ -48,11 +69,11 @@ fn with_properties(
     }
     let data = encode(&properties).map_err(|error| Failure::new(format!("cannot set {path}: {error}")))?;
     let mut tree = Tree::new(DesiredNode { data: Box::default() });
-    let mut live = observed.tree.root();
+    let mut live = live_tree.root();
     let mut at = tree.root();
     for name in path.names() {
-        live = observed.tree.child(live, name).unwrap_or_else(|| unreachable!("the node was found"));
-        let kept = observed.tree.content(live).data.clone().into_boxed_slice();
+        live = live_tree.child(live, name).unwrap_or_else(|| unreachable!("the node was found"));
+        let kept = live_tree.content(live).data.clone().into_boxed_slice();
         at = tree.add(at, name, DesiredNode { data: kept });
     }
     tree.content_mut(at).data = data.into_boxed_slice();

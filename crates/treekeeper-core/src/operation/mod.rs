@@ -18,10 +18,10 @@ use std::time::Duration;
 pub use jiff::Timestamp;
 
 use crate::gate::{Policy, Relation, Target};
-use crate::layer::{LayerLimits, Overlay};
+use crate::layer::{Graft, LayerLimits, Overlay};
 use crate::model::cluster::{ClusterReading, LockStyle};
 use crate::model::{DataVersion, DesiredTree, LiveTree, Revision, ZnodePath};
-use crate::plan::{BatchLimits, Plan};
+use crate::plan::{BatchLimits, DeleteBudget, Plan, Trim};
 use crate::treefile::{ParseLimits, SourceFile};
 
 pub use outcome::{Event, Failure, FailureKind, Outcome, Receipt};
@@ -73,10 +73,8 @@ pub struct Context {
     pub lock: LockStyle,
     /// How long to wait for the lock.
     pub lock_wait: Duration,
-    /// The delete budget: absolute part.
-    pub delete_znodes_max: usize,
-    /// The delete budget: share of the managed znodes, in percent.
-    pub delete_percent_max: usize,
+    /// How many deletions pass without a grant.
+    pub delete_budget: DeleteBudget,
     /// `--allow-delete`.
     pub allow_delete: Option<usize>,
     /// Bounds of transactions, and what each operation costs on the wire.
@@ -97,13 +95,8 @@ pub struct EditOptions {
 /// The ways to change a part of the tree by hand.
 #[derive(Clone, Debug)]
 pub enum Edit {
-    /// `import`: these nodes, and with `trim` nothing else below them.
-    Tree {
-        /// The nodes, relative to the base.
-        desired: DesiredTree,
-        /// Parents that the file does not define and the live tree must.
-        parents: Vec<ZnodePath>,
-    },
+    /// `import`: these nodes below the base, and with `Trim::ByRoot` nothing else below them.
+    Tree(Graft, Trim),
     /// `set` and `ln`: these properties of the base node; the others stay.
     Properties(Vec<(crate::model::Text, crate::model::Value)>),
 }
@@ -158,17 +151,6 @@ pub struct Scope {
     pub subtrees: Vec<ZnodePath>,
     /// Nodes to read alone, without their children.
     pub nodes: Vec<ZnodePath>,
-    /// Whether to list the names of the top-level nodes.
-    pub top_level: bool,
-}
-
-/// What the scope holds.
-#[derive(Clone, Debug)]
-pub struct Observed {
-    /// The live nodes; ancestors of what was asked for are there without their data or other children.
-    pub tree: LiveTree,
-    /// Names of the top-level nodes, if asked for.
-    pub top_level: Vec<String>,
 }
 
 /// A write of one node, or a check, with the path spelled out.
@@ -224,8 +206,8 @@ pub enum Answer {
     Files(Vec<SourceFile>),
     /// To `AcquireLock`.
     Lock(LockAnswer),
-    /// To `Observe`.
-    Observed(Box<Observed>),
+    /// To `Observe`: ancestors of what was asked for are there without their data or other children.
+    Observed(Box<LiveTree>),
     /// To `Commit`.
     Commit(CommitAnswer),
     /// To `CheckAccess`: each line says what is denied and where.
@@ -363,7 +345,6 @@ pub struct Operation {
     desired: Option<Arc<DesiredTree>>,
     file_names: Vec<String>,
     candidates: Vec<ZnodePath>,
-    observed_top_level: Vec<String>,
     plan: Option<Arc<Plan>>,
     commitment: Option<Commitment>,
     /// How many plans were overtaken by other writers, and where the last one was.
@@ -408,7 +389,6 @@ impl Operation {
             desired: None,
             file_names: Vec::new(),
             candidates: Vec::new(),
-            observed_top_level: Vec::new(),
             plan: None,
             commitment: None,
             replans: 0,
@@ -442,7 +422,7 @@ impl Operation {
             }
             (Stage::LockedReading, Answer::Cluster(cluster)) => self.read_locked(cluster, now),
             (Stage::LockedRelating, Answer::Relation(relation)) => self.related_locked(relation),
-            (Stage::Observing, Answer::Observed(observed)) => self.observed(*observed, now),
+            (Stage::Observing, Answer::Observed(observed)) => self.observed(&observed, now),
             (Stage::CheckingAccess, Answer::Denied(denied)) => self.access_checked(denied),
             (Stage::ListingDenials, Answer::Denied(denied)) => self.refuse_denied(denied),
             (Stage::Committing, Answer::Commit(answer)) => self.committed(answer),

@@ -137,8 +137,6 @@ pub struct Receipt {
     pub transactions: usize,
     /// The last transaction's id.
     pub zxid: Option<Zxid>,
-    /// Top-level nodes that earlier commits defined and nobody has pruned.
-    pub orphans: Vec<String>,
     /// Whether `/hosts` was set to something else than the last sync left there.
     pub altered_by_hand: bool,
     /// What a person should know although it worked.

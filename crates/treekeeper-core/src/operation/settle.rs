@@ -148,6 +148,6 @@ impl Operation {
 impl Scope {
     /// Tells whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
-        self.subtrees.is_empty() && self.nodes.is_empty() && !self.top_level
+        self.subtrees.is_empty() && self.nodes.is_empty()
     }
 }

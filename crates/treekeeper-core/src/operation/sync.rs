@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Edit, Event, Failure, Goal, Mode, Observed, Operation, Outcome, Request, Scope, Stage, SyncOptions, Timestamp,
+    Event, Failure, Goal, Mode, Operation, Outcome, Request, Scope, Stage, SyncOptions, Timestamp,
 };
 use crate::gate::{self, Blocker, Relation, Target};
 use crate::layer;
 use crate::model::cluster::{ClusterReading, ClusterState, HostsFault, INITIAL_VERSION, StateReading};
-use crate::model::{ClusterVersion, Properties, Revision, RootScope, Text, Value, ZnodePath, encode, printable};
+use crate::model::{ClusterVersion, LiveTree, Properties, Revision, RootScope, Text, Value, ZnodePath, encode, printable};
 use crate::plan::{self, DiffOptions};
 use crate::treefile::{self, SourceFile};
 
@@ -139,7 +139,7 @@ impl Operation {
             trees.push(tree);
             diagnostics.extend(found);
         }
-        let merged = layer::merge(&trees, options.overlay, &options.layer_limits);
+        let merged = layer::merge(trees, options.overlay, &options.layer_limits);
         match merged {
             Ok(desired) if diagnostics.is_empty() => self.desired = Some(Arc::new(desired)),
             Ok(_) => return self.end(Outcome::Invalid(diagnostics)),
@@ -278,74 +278,50 @@ impl Operation {
                 }
                 self.sync_scope()
             }
-            Goal::Edit(options) => match &options.edit {
-                Edit::Tree { desired, parents } => Scope {
-                    subtrees: desired
-                        .tree
-                        .children(desired.tree.root())
-                        .iter()
-                        .map(|child| options.base.join(desired.tree.name(*child)))
-                        .collect(),
-                    nodes: parents.iter().cloned().chain([options.base.clone()]).collect(),
-                    top_level: false,
-                },
-                Edit::Properties(_) => {
-                    Scope { subtrees: Vec::new(), nodes: vec![options.base.clone()], top_level: false }
-                }
-            },
+            Goal::Edit(options) => super::edit::scope(options),
         };
         self.ask(Stage::Observing, Request::Observe(scope))
     }
 
     fn sync_scope(&self) -> Scope {
         let desired = self.desired.as_ref().unwrap_or_else(|| unreachable!("files are read before the tree"));
-        let mut roots: BTreeSet<&str> = desired.roots.keys().map(AsRef::as_ref).collect();
         let orphans = self.possible_orphans();
-        if self.sync_options().prune_roots {
-            roots.extend(orphans.iter().map(String::as_str));
-        }
-        Scope {
-            subtrees: roots.into_iter().map(|root| ZnodePath::root().join(root)).collect(),
-            nodes: Vec::new(),
-            top_level: !orphans.is_empty(),
-        }
+        let roots: BTreeSet<&str> = desired.roots.keys().chain(&orphans).map(AsRef::as_ref).collect();
+        Scope { subtrees: roots.into_iter().map(|root| ZnodePath::root().join(root)).collect(), nodes: Vec::new() }
     }
 
     /// Returns the top-level nodes that an earlier commit defined and this one doesn't.
-    fn possible_orphans(&self) -> BTreeSet<String> {
+    pub(super) fn possible_orphans(&self) -> BTreeSet<Box<str>> {
         let Some(state) = self.cluster().state.state() else { return BTreeSet::new() };
         let Some(desired) = &self.desired else { return BTreeSet::new() };
-        let defined = |root: &String| desired.roots.contains_key(root.as_str());
-        state.roots.union(&state.orphans).filter(|root| !defined(root)).cloned().collect()
+        let defined = |root: &str| desired.roots.contains_key(root);
+        state.roots.union(&state.orphans).filter(|root| !defined(root)).map(|root| root.as_str().into()).collect()
     }
 
     /// Makes the plan from what was observed, and asks the gates that need it.
-    pub(super) fn observed(&mut self, observed: Observed, now: Timestamp) -> Request {
-        self.observed_top_level = observed.top_level.clone();
-        let plan = match self.make_plan(&observed) {
+    pub(super) fn observed(&mut self, live: &LiveTree, now: Timestamp) -> Request {
+        let plan = match self.make_plan(live) {
             Ok(plan) => plan,
             Err(failure) => return self.end(Outcome::Failed(failure)),
         };
         if let Some(obstacle) = plan.obstacles.first() {
-            let failure = Failure::new(obstacle.to_string());
+            let failure = Failure::new(plan::obstacle_text(obstacle));
             return self.end(Outcome::Failed(failure));
         }
-        let live: BTreeSet<&str> = observed.top_level.iter().map(String::as_str).collect();
-        self.receipt.orphans =
-            self.possible_orphans().into_iter().filter(|root| live.contains(root.as_str())).collect();
         self.tell_files();
         self.planned(Arc::new(plan), now)
     }
 
-    fn make_plan(&mut self, observed: &Observed) -> Result<plan::Plan, Failure> {
+    fn make_plan(&self, live: &LiveTree) -> Result<plan::Plan, Failure> {
         match &self.goal {
             Goal::Sync(options) => {
                 let desired = self.desired.as_ref().unwrap_or_else(|| unreachable!("files are read first"));
                 let prune = if options.prune_roots { self.possible_orphans() } else { BTreeSet::new() };
-                let diff_options = DiffOptions { prune, ..DiffOptions::default() };
-                Ok(plan::diff(desired, &observed.tree, &diff_options))
+                let deployed_roots = self.possible_orphans();
+                let diff_options = DiffOptions { deployed_roots, prune, ..DiffOptions::default() };
+                Ok(plan::diff(desired, live, &diff_options))
             }
-            Goal::Edit(options) => super::edit::plan(options, observed),
+            Goal::Edit(options) => super::edit::plan(options, live),
         }
     }
 

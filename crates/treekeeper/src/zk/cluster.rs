@@ -78,11 +78,11 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
 
 /// The same on a server before 3.6.
 async fn read_own_nodes_singly(session: &Session) -> Result<OwnNodes, ZkError> {
-    let scope = Scope { subtrees: Vec::new(), nodes: vec![fixed(HOSTS_PATH), fixed(STATE_PATH)], top_level: true };
+    let scope = Scope { subtrees: Vec::new(), nodes: vec![fixed(HOSTS_PATH), fixed(STATE_PATH)] };
     let observed = observe(session, &scope, ReadMethod::Single).await?;
     let node = |path: &str| {
-        let id = observed.tree.find(&fixed(path))?;
-        let node = observed.tree.content(id);
+        let id = observed.find(&fixed(path))?;
+        let node = observed.content(id);
         (node.version.0 >= 0).then_some(node)
     };
     let hosts_node = node(HOSTS_PATH).map(|node| HostsNode::new(&node.data, node.version));
@@ -104,13 +104,13 @@ async fn read_hosts(session: &Session, mut names: Vec<String>) -> Result<Vec<Hos
     }
     names.sort();
     let nodes = names.iter().map(|name| fixed(HOSTS_PATH).join(name)).collect();
-    let scope = Scope { subtrees: Vec::new(), nodes, top_level: false };
+    let scope = Scope { subtrees: Vec::new(), nodes };
     let observed = observe(session, &scope, ReadMethod::Batched).await?;
     let mut hosts = Vec::with_capacity(names.len());
     for name in names {
         let path = fixed(HOSTS_PATH).join(&name);
         // A host that went between the two reads is not counted (RELIABILITY.md F31).
-        let Some(properties) = properties_at(&observed.tree, &path) else { continue };
+        let Some(properties) = properties_at(&observed, &path) else { continue };
         let version = match properties.get("version") {
             Some(value) => Some(ClusterVersion::from_value(value)),
             None if properties.get("version =>").is_some() => linked_version(session, &path).await?,

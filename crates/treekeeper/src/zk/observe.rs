@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use treekeeper_core::model::{DataVersion, LiveNode, LiveTree, NodeId, Tree, ZnodePath, Zxid, decode};
-use treekeeper_core::operation::{Observed, Scope};
+use treekeeper_core::operation::Scope;
 use treekeeper_core::plan::{Change, Plan};
 use zookeeper_client::{Error, MultiReadResult, Stat};
 
@@ -66,8 +66,7 @@ struct Reader<'a> {
 ///
 /// # Errors
 /// NoAuth on any node in the scope, a lost session, the request deadline.
-pub async fn observe(session: &Session, scope: &Scope, method: ReadMethod) -> Result<Observed, ZkError> {
-    let top_level = if scope.top_level { list(session, "/").await? } else { Vec::new() };
+pub async fn observe(session: &Session, scope: &Scope, method: ReadMethod) -> Result<LiveTree, ZkError> {
     let mut reader = Reader {
         session,
         method,
@@ -81,13 +80,7 @@ pub async fn observe(session: &Session, scope: &Scope, method: ReadMethod) -> Re
         }
     }
     reader.run().await?;
-    Ok(Observed { tree: reader.tree, top_level })
-}
-
-async fn list(session: &Session, path: &str) -> Result<Vec<String>, ZkError> {
-    let mut names = session.repeat("listing", path, || session.client.list_children(path)).await?;
-    names.sort();
-    Ok(names)
+    Ok(reader.tree)
 }
 
 impl Reader<'_> {
@@ -290,10 +283,10 @@ async fn read_one(session: &Session, pending: Pending) -> Result<(Pending, Found
 /// Reads every node that the plan changed and returns the paths of those that are not as it left them.
 pub async fn differing(session: &Session, plan: &Plan) -> Result<Vec<ZnodePath>, ZkError> {
     let nodes: Vec<ZnodePath> = plan.changes.iter().map(|change| change.path().clone()).collect();
-    let scope = Scope { subtrees: Vec::new(), nodes, top_level: false };
-    let observed = observe(session, &scope, ReadMethod::Batched).await?;
+    let scope = Scope { subtrees: Vec::new(), nodes };
+    let live_tree = observe(session, &scope, ReadMethod::Batched).await?;
     let is_as_planned = |change: &Change| {
-        let live = observed.tree.find(change.path()).map(|node| observed.tree.content(node));
+        let live = live_tree.find(change.path()).map(|node| live_tree.content(node));
         match (change.data(), live) {
             (None, live) => live.is_none(),
             (Some(_), None) => false,

@@ -8,6 +8,7 @@ mod data;
 mod path;
 mod printable;
 pub mod python;
+pub mod secret;
 mod text;
 mod tree;
 mod value;

@@ -63,10 +63,7 @@ impl Operation {
         let limits = self.context.batch_limits.clone();
         match plan::batches(&plan, &limits) {
             Ok(batches) => {
-                self.receipt.transactions = match batches.len() {
-                    0 | 1 => 1,
-                    several => several + 2,
-                };
+                self.receipt.batches = batches;
                 self.end(Outcome::Planned)
             }
             Err(too_large) => self.end(Outcome::Failed(Failure::new(too_large.to_string()))),

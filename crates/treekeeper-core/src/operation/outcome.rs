@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::gate::Blocker;
 use crate::model::{ClusterVersion, Revision, Zxid};
-use crate::plan::Plan;
+use crate::plan::{Batch, Plan};
 use crate::treefile::Diagnostic;
 
 /// A line of the log, exactly as the original wrote it.
@@ -133,7 +133,9 @@ pub struct Receipt {
     pub plan: Option<Arc<Plan>>,
     /// What would refuse a sync of the plan (`Mode::Plan` only).
     pub blockers: Vec<Blocker>,
-    /// How many transactions the plan takes or took, `/hosts` included.
+    /// How the plan is, or was, cut into transactions.
+    pub batches: Vec<Batch>,
+    /// How many transactions were sent, the marker's included.
     pub transactions: usize,
     /// The last transaction's id.
     pub zxid: Option<Zxid>,

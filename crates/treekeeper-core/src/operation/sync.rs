@@ -305,7 +305,7 @@ impl Operation {
             Err(failure) => return self.end(Outcome::Failed(failure)),
         };
         if let Some(obstacle) = plan.obstacles.first() {
-            let failure = Failure::new(plan::obstacle_text(obstacle));
+            let failure = Failure::new(plan::display::obstacle_text(obstacle));
             return self.end(Outcome::Failed(failure));
         }
         self.tell_files();

@@ -58,7 +58,32 @@ fn of_each_kind() -> Plan {
 
 #[test]
 fn a_plan_tells_creates_and_changes_then_deletes_then_what_stays() {
-    insta::assert_snapshot!(text(&of_each_kind()), @r"");
+    insta::assert_snapshot!(text(&of_each_kind()), @"
+    ~ /app
+        + added = 'new'
+        - gone = 'old'
+        ~ list = [] -> [1, 2.5, None, True]
+        + type = 'web'
+        ~ web -> /b (was /a)
+          (1 unchanged)
+    ~ /app/db
+        ~ conf = {'host': 'db', 'token': •••} (changed)
+        ~ password = ••• (changed)
+          (1 unchanged)
+    + /app/new
+        + api_key = •••
+        + site = 'café'
+    ~ /app/raw
+        ~ string_value = u'one' -> 'two'
+    - /app/old
+    - /app/old/leaf
+    - /app/services/dead
+    = /app/services stays: it holds ephemeral znodes
+    = /app/services/web/10.0.0.1:80 stays: it is ephemeral (session 0xe9)
+    = /app/up stays: it is ephemeral (session 0xea)
+    ? /legacy is no longer in the files and stays, 2 znodes (--prune-roots deletes it)
+    Plan: 1 to create, 3 to change, 3 to delete (1 transaction, 425 bytes).
+    ");
 }
 
 #[test]
@@ -93,7 +118,24 @@ fn a_plan_as_json_says_the_same() {
     let value: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(value["schema"], 1);
     assert_eq!(value["changes"].as_array().unwrap().len(), plan.changes.len());
-    insta::assert_snapshot!(out, @r"");
+    insta::assert_snapshot!(out, @r#"
+    {"schema":1,"counts":{"create":1,"change":3,"delete":3,"unchanged":0,"managed":6},"transactions":1,"bytes":425,
+    "changes":[
+    {"action":"create","path":"/app/new","properties":[{"action":"add","key":"api_key","secret":true,"new":"\u2022\u2022\u2022"},{"action":"add","key":"site","new":"caf\u00e9"}]},
+    {"action":"change","path":"/app","properties":[{"action":"add","key":"added","new":"new"},{"action":"remove","key":"gone","old":"old"},{"action":"change","key":"list","old":[],"new":[1,2.5,null,true]},{"action":"add","key":"type","new":"web"},{"action":"change","key":"web ->","old":"/a","new":"/b"}],"unchanged":1,"version":1,"czxid":101},
+    {"action":"change","path":"/app/db","properties":[{"action":"change","key":"conf","old":{"host":"db","token":"\u2022\u2022\u2022"},"new":{"host":"db","token":"\u2022\u2022\u2022"}},{"action":"change","key":"password","secret":true,"old":"\u2022\u2022\u2022","new":"\u2022\u2022\u2022"}],"unchanged":1,"version":2,"czxid":102},
+    {"action":"change","path":"/app/raw","properties":[{"action":"change","key":"string_value","old":"one","new":{"bytes":"two"}}],"unchanged":0,"version":5,"czxid":105},
+    {"action":"delete","path":"/app/services/dead","version":7,"czxid":107},
+    {"action":"delete","path":"/app/old/leaf","version":4,"czxid":104},
+    {"action":"delete","path":"/app/old","version":3,"czxid":103}],
+    "spared":[
+    {"path":"/app/services","reason":"holds-ephemeral"},
+    {"path":"/app/services/web/10.0.0.1:80","reason":"ephemeral","session":"0xe9"},
+    {"path":"/app/up","reason":"ephemeral","session":"0xea"}],
+    "orphans":[
+    {"path":"/legacy","znodes":2}],
+    "obstacles":[]}
+    "#);
 }
 
 #[test]
@@ -106,7 +148,13 @@ fn colours_frame_lines_and_nothing_else() {
             ..DisplayOptions::default()
         },
     );
-    insta::assert_snapshot!(ansi.replace('\x1b', "ESC"), @r"");
+    insta::assert_snapshot!(ansi.replace('\x1b', "ESC"), @"
+    ESC[33m~ /aESC[0m
+    ESC[32m    + x = 1ESC[0m
+    ESC[32m+ /a/bESC[0m
+    ESC[31m- /a/cESC[0m
+    Plan: 1 to create, 1 to change, 1 to delete (1 transaction, 120 bytes).
+    ");
     let plain = ["\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"]
         .iter()
         .fold(ansi, |text, it| text.replace(it, ""));
@@ -125,7 +173,14 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
         r#"{"k\u001b\u2028 = 1\nERROR x":"\u001b[2J\u202e\u200b\u00e9 \ud800","l\u0007 ->":"/\u001b"}"#,
     )];
     let plan = planned(&wanted, &found);
-    insta::assert_snapshot!(text(&plan), @r"");
+    insta::assert_snapshot!(text(&plan), @r"
+    ~ /a
+        + k\x1b\u2028 = 1\nERROR x = u'\x1b[2J\u202e\u200b\xe9 \ud800'
+        + l\x07 -> /\x1b
+    - /a/\x1b[2J\u202ex\\
+    = /a/e\u200b stays: it is ephemeral (session 0xe3)
+    Plan: 0 to create, 1 to change, 1 to delete (1 transaction, 159 bytes).
+    ");
     let mut json = String::new();
     json::write_plan(&mut json, &plan, &[], Secrets::Shown).unwrap();
     assert!(json.bytes().all(|byte| matches!(byte, b'\n' | b' '..=b'~')));
@@ -140,7 +195,11 @@ fn long_values_are_cut_in_the_middle_and_still_tell_that_they_differ() {
         value_width: Some(30),
         ..DisplayOptions::default()
     };
-    insta::assert_snapshot!(text_with(&plan, &options), @r"");
+    insta::assert_snapshot!(text_with(&plan, &options), @"
+    ~ /a
+        ~ x = 'aaaaaaaaaaaaaaaaaaa…bbbbbbbb' (changed)
+    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 249 bytes).
+    ");
     let whole = text_with(
         &plan,
         &DisplayOptions {
@@ -155,7 +214,7 @@ fn long_values_are_cut_in_the_middle_and_still_tell_that_they_differ() {
 fn a_plan_of_nothing_is_one_sentence() {
     let same = [("/a", "{\"x\":1,\"y\":2}"), ("/a/b", "{}")];
     let plan = planned(&same, &[("/a", "{\"y\": 2, \"x\": 1}"), ("/a/b", "")]);
-    insta::assert_snapshot!(text(&plan), @r"");
+    insta::assert_snapshot!(text(&plan), @"Nothing to change: 2 znodes are as the files say.");
     assert_eq!(batches(&plan, &BatchLimits::default()), Ok(vec![]));
 }
 
@@ -163,14 +222,20 @@ fn a_plan_of_nothing_is_one_sentence() {
 fn a_node_below_an_ephemeral_one_is_an_obstacle() {
     let wanted = [("/a", ""), ("/a/e", ""), ("/a/e/x", ""), ("/a/e/x/y", "")];
     let plan = planned(&wanted, &[("/a", ""), ("/a/e!", "")]);
-    insta::assert_snapshot!(text(&plan), @r"");
+    insta::assert_snapshot!(text(&plan), @"
+    ! /a/e/x cannot be created: /a/e is ephemeral and cannot have children
+    Nothing can be applied.
+    ");
 }
 
 #[test]
 fn numbers_have_commas() {
     let big = "x".repeat(1_000_000);
     let plan = planned(&[("/a", &big)], &[]);
-    assert_eq!(text(&plan).lines().last(), Some(""));
+    assert_eq!(
+        text(&plan).lines().last(),
+        Some("Plan: 1 to create, 0 to change, 0 to delete (1 transaction, 1,000,067 bytes).")
+    );
 }
 
 #[test]
@@ -191,7 +256,14 @@ fn pruned_orphans_are_deleted_but_for_what_must_stay() {
         ..DiffOptions::default()
     };
     let plan = diff(&desired(&[], &[]), &live(&found), &options);
-    insta::assert_snapshot!(text(&plan), @r"");
+    insta::assert_snapshot!(text(&plan), @"
+    - /old/b
+    - /role-locks/web
+    = /old stays: it holds ephemeral znodes
+    = /old/a/e stays: it is ephemeral (session 0xe3)
+    = /role-locks stays: agents stand in line for it
+    Plan: 0 to create, 0 to change, 2 to delete (1 transaction, 72 bytes).
+    ");
 }
 
 #[test]
@@ -203,7 +275,10 @@ fn children_of_a_declared_role_lock_are_never_trimmed_nor_told() {
         ("/role-locks/x", ""),
     ];
     let plan = planned(&[("/role-locks", ""), ("/role-locks/db", "")], &found);
-    insta::assert_snapshot!(text(&plan), @r"");
+    insta::assert_snapshot!(text(&plan), @"
+    - /role-locks/x
+    Plan: 0 to create, 0 to change, 1 to delete (1 transaction, 47 bytes).
+    ");
 }
 
 #[test]
@@ -222,7 +297,13 @@ fn live_parents_are_neither_written_nor_trimmed_and_must_exist() {
         ("/a/b/c", ""),
         ("/a/other", ""),
     ]);
-    insta::assert_snapshot!(text(&diff(&wanted, &found, &options)), @r"");
+    insta::assert_snapshot!(text(&diff(&wanted, &found, &options)), @"
+    ~ /a/b
+        + x = 1
+    - /a/b/c
+    ! /c does not exist, and no file defines it
+    Plan: 0 to create, 1 to change, 1 to delete (1 transaction, 72 bytes). It cannot be applied.
+    ");
     let base = ZnodePath::parse("/no/base").unwrap();
     let plan = diff(
         &wanted,

@@ -6,6 +6,7 @@ mod codec;
 mod data;
 mod path;
 pub mod python;
+pub mod secret;
 mod text;
 mod tree;
 mod value;

@@ -4,7 +4,16 @@
 //! or ZooKeeper.
 
 pub mod diagnostic;
+pub mod expression;
+mod limits;
+mod lines;
+mod parser;
+mod report;
+mod siblings;
+mod stored;
 mod tree;
 
-pub use diagnostic::{Code, Diagnostic, Label};
+pub use diagnostic::{CODES, Code, Diagnostic, Label};
+pub use limits::ParseLimits;
+pub use parser::parse;
 pub use tree::{FileNode, FileProperty, FileTree, SourceFile};

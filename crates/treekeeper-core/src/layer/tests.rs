@@ -196,10 +196,10 @@ fn every_mistake_of_every_file_is_told() {
     TK0301 the top-level node /hosts-lock is reserved
       at x.zkx:1 `/hosts-lock` no tree file may define it
       help: reserved are /zookeeper, /treekeeper, /hosts, /ZktoolsLocks, /hosts-lock, /agent-locks: choose another name
-    TK0311 the properties of /bar cannot be stored: a lone string_value must be a byte string
+    TK0113 the properties of /bar cannot be stored: a lone string_value must be a byte string
       at x.zkx:3 `string_value` this one
       help: write a string without the prefix u, or add another property
-    TK0311 the properties of /bar/c cannot be stored: a lone string_value must be a byte string
+    TK0113 the properties of /bar/c cannot be stored: a lone string_value must be a byte string
       at x.zkx:5 `string_value` this one
       help: write a string without the prefix u, or add another property
     "#);
@@ -227,7 +227,7 @@ fn duplicates_through_paths_are_refused() {
         ("a.zk", "/a\n  /b\n/a/b\n//\n"),
         ("x.zkx", "/c\n  /d\n/c/d\n  p = 1\n"),
     ]), @"
-    TK0312 a node has no name
+    TK0306 a node has no name
       at a.zk:4 `//` only slashes
       help: write the name after the slash
     TK0305 the node /a/b is defined twice
@@ -264,52 +264,52 @@ fn at_a_base_parents_may_live_and_names_are_free() {
 fn each_limit_holds_to_the_last_byte() {
     let text = "/ab\n  p = 1\n  /cd\n    /ef\n  /gh\n";
     let exact = LayerLimits {
-        znodes_max: 4,
-        depth_max: 3,
-        path_bytes_max: 9,
-        data_bytes_max: 7,
-        child_names_bytes_max: 4,
+        znodes: 4,
+        depth: 3,
+        path_bytes: 9,
+        node_data_bytes: 7,
+        child_names_bytes: 4,
     };
     let judge = |limits: LayerLimits| merged_with(Overlay::Merge, &limits, &[("a.zk", text)]);
     assert!(judge(exact.clone()).starts_with("/ab"));
     let below = [
         judge(LayerLimits {
-            znodes_max: 3,
+            znodes: 3,
             ..exact.clone()
         }),
         judge(LayerLimits {
-            depth_max: 2,
+            depth: 2,
             ..exact.clone()
         }),
         judge(LayerLimits {
-            path_bytes_max: 8,
+            path_bytes: 8,
             ..exact.clone()
         }),
         judge(LayerLimits {
-            data_bytes_max: 6,
+            node_data_bytes: 6,
             ..exact.clone()
         }),
         judge(LayerLimits {
-            child_names_bytes_max: 3,
+            child_names_bytes: 3,
             ..exact
         }),
     ];
     insta::assert_snapshot!(below.concat(), @"
-    TK0306 the files define 4 znodes
+    TK0405 the files define 4 znodes
       at a.zk:5 `/gh` at most 3 are allowed
-      help: the limit is configured as limits.znodes_max
-    TK0307 the node is 3 levels deep
+      help: the limit is configured as limits.znodes
+    TK0403 the node is 3 levels deep
       at a.zk:4 `/ef` at most 2 are allowed
-      help: the limit is configured as limits.depth_max
-    TK0308 the path has 9 bytes
+      help: the limit is configured as limits.depth
+    TK0404 the path has 9 bytes
       at a.zk:4 `/ef` at most 8 are allowed
-      help: the limit is configured as limits.path_bytes_max
-    TK0309 the data of /ab have 7 bytes
+      help: the limit is configured as limits.path_bytes
+    TK0406 the data of /ab have 7 bytes
       at a.zk:1 `/ab` at most 6 are allowed
-      help: the limit is configured as limits.data_bytes_max
-    TK0310 the names of the children of /ab have 4 bytes
+      help: the limit is configured as limits.node_data_bytes
+    TK0407 the names of the children of /ab have 4 bytes
       at a.zk:1 `/ab` at most 3 are allowed
-      help: the limit is configured as limits.child_names_bytes_max
+      help: the limit is configured as limits.child_names_bytes
     ");
 }
 
@@ -319,7 +319,7 @@ fn bytes_that_are_no_text_are_refused_where_json_needs_text() {
         ("a.zk", "/a\n  string_value = BAD\n"),
         ("x.zkx", "/a\n  other = 1\n"),
     ]), @r#"
-    TK0311 the properties of /a cannot be stored: the byte string in "string_value" is not UTF-8
+    TK0114 the properties of /a cannot be stored: the byte string in "string_value" is not UTF-8
       at a.zk:2 `string_value` this one
       help: leave out the bytes that are not UTF-8, or make it the only property
     "#);

@@ -5,8 +5,9 @@
 use std::fmt::{self, Write};
 
 use super::property::{PropertyChange, property_changes};
-use super::spelling::{MASK, Secrets, cut, escaped, link, value_text};
+use super::spelling::{Secrets, cut, escaped, link, value_text};
 use super::{Batch, Change, Obstacle, Plan, SpareReason, Spared};
+use crate::model::secret::MASK;
 use crate::model::{Text, Value, ZnodePath, decode};
 
 /// Whether the text is coloured.

@@ -271,10 +271,19 @@ fn children_of_a_declared_role_lock_are_never_trimmed_nor_told() {
     let found = [
         ("/role-locks", ""),
         ("/role-locks/db", ""),
+        ("/role-locks/db/declared", ""),
+        ("/role-locks/db/declared/below", ""),
         ("/role-locks/db/lr-1", ""),
         ("/role-locks/x", ""),
     ];
-    let plan = planned(&[("/role-locks", ""), ("/role-locks/db", "")], &found);
+    let plan = planned(
+        &[
+            ("/role-locks", ""),
+            ("/role-locks/db", ""),
+            ("/role-locks/db/declared", ""),
+        ],
+        &found,
+    );
     insta::assert_snapshot!(text(&plan), @"
     - /role-locks/x
     Plan: 0 to create, 0 to change, 1 to delete (1 transaction, 47 bytes).

@@ -91,7 +91,7 @@ fn top(path: &str) -> &str {
     path[1..].split('/').next().unwrap()
 }
 
-/// Tells whether a role's request is at `path` or, if there is one below it, `path` must stay for it.
+/// Tells whether `path` is an agent's request for a role's lock, or below one.
 fn is_role_request(path: &str) -> bool {
     path.starts_with("/role-locks/") && path.matches('/').count() > 2
 }

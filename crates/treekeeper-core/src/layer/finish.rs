@@ -86,14 +86,14 @@ impl Finisher<'_> {
             if drafts.nodes[step.draft].defined {
                 znodes += 1;
             }
-            if drafts.nodes[step.draft].defined && znodes == self.limits.znodes_max + 1 {
+            if drafts.nodes[step.draft].defined && znodes == self.limits.znodes + 1 {
                 let place = drafts.nodes[step.draft].place;
                 self.refuse(
                     drafts,
                     step.draft,
                     place,
                     Limit::Znodes,
-                    (all, self.limits.znodes_max),
+                    (all, self.limits.znodes),
                 );
             }
             self.check(drafts, &step);
@@ -113,22 +113,22 @@ impl Finisher<'_> {
     fn check(&mut self, drafts: &Drafts, step: &Step) {
         let (limits, place) = (self.limits, drafts.nodes[step.draft].place);
         let name_bytes = drafts.nodes[step.draft].name.len() + 1;
-        if step.depth == limits.depth_max + 1 {
+        if step.depth == limits.depth + 1 {
             self.refuse(
                 drafts,
                 step.draft,
                 place,
                 Limit::Depth,
-                (step.depth, limits.depth_max),
+                (step.depth, limits.depth),
             );
         }
-        if step.path_bytes > limits.path_bytes_max && step.path_bytes - name_bytes <= limits.path_bytes_max {
+        if step.path_bytes > limits.path_bytes && step.path_bytes - name_bytes <= limits.path_bytes {
             self.refuse(
                 drafts,
                 step.draft,
                 place,
                 Limit::Path,
-                (step.path_bytes, limits.path_bytes_max),
+                (step.path_bytes, limits.path_bytes),
             );
         }
         self.check_child_names(drafts, step.draft);
@@ -137,10 +137,7 @@ impl Finisher<'_> {
     fn check_child_names(&mut self, drafts: &Drafts, id: DraftId) {
         let children = &drafts.nodes[id].children;
         let bytes: usize = children.iter().map(|child| drafts.nodes[*child].name.len()).sum();
-        let Some(last) = children
-            .last()
-            .filter(|_| bytes > self.limits.child_names_bytes_max)
-        else {
+        let Some(last) = children.last().filter(|_| bytes > self.limits.child_names_bytes) else {
             return;
         };
         let place = if id == 0 {
@@ -153,7 +150,7 @@ impl Finisher<'_> {
             id,
             place,
             Limit::ChildNames,
-            (bytes, self.limits.child_names_bytes_max),
+            (bytes, self.limits.child_names_bytes),
         );
     }
 
@@ -172,13 +169,13 @@ impl Finisher<'_> {
         let place = drafts.nodes[id].place;
         match encode(&properties) {
             Ok(data) => {
-                if data.len() > self.limits.data_bytes_max {
+                if data.len() > self.limits.node_data_bytes {
                     self.refuse(
                         drafts,
                         id,
                         place,
                         Limit::Data,
-                        (data.len(), self.limits.data_bytes_max),
+                        (data.len(), self.limits.node_data_bytes),
                     );
                 }
                 data.into_boxed_slice()

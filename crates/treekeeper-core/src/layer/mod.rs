@@ -10,6 +10,8 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub use refusal::CODES;
+
 use crate::model::{DesiredTree, ZnodePath};
 use crate::treefile::{Diagnostic, FileTree};
 
@@ -25,29 +27,30 @@ pub enum Overlay {
 
 /// How big the trees of all files together may be.
 ///
-/// Each is configured by its name below `limits`, as in `limits.znodes_max`.
+/// Each is the greatest value that is taken, and configured by its name, as in `limits.znodes`: the limits of one file
+/// (`treefile::ParseLimits`) hold for the sum too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerLimits {
     /// The number of znodes.
-    pub znodes_max: usize,
+    pub znodes: usize,
     /// The number of names in a path.
-    pub depth_max: usize,
+    pub depth: usize,
     /// The bytes of a path, without the chroot.
-    pub path_bytes_max: usize,
+    pub path_bytes: usize,
     /// The bytes of one node's encoded data.
-    pub data_bytes_max: usize,
+    pub node_data_bytes: usize,
     /// The bytes of the names of one node's children: a reply of more than 1 MiB kills Java readers.
-    pub child_names_bytes_max: usize,
+    pub child_names_bytes: usize,
 }
 
 impl Default for LayerLimits {
     fn default() -> LayerLimits {
         LayerLimits {
-            znodes_max: 2_000_000,
-            depth_max: 256,
-            path_bytes_max: 1_024,
-            data_bytes_max: 256 * 1024,
-            child_names_bytes_max: 512 * 1024,
+            znodes: 2_000_000,
+            depth: 256,
+            path_bytes: 1_024,
+            node_data_bytes: 256 * 1024,
+            child_names_bytes: 512 * 1024,
         }
     }
 }

@@ -8,6 +8,24 @@ use super::draft::Place;
 use crate::model::{EncodeError, RESERVED_ROOTS};
 use crate::treefile::{Code, Diagnostic, Label, SourceFile};
 
+/// The codes that only joining files can yield, and what each means in one line; `explain` prints them.
+///
+/// What one file can get wrong by itself keeps the parser's code here too: `treefile::CODES`.
+pub const CODES: &[(Code, &str)] = &[
+    (Code("TK0301"), "a reserved top-level node"),
+    (Code("TK0302"), "a top-level node that two .zk files define"),
+    (
+        Code("TK0303"),
+        "a property that two overlays set to different values",
+    ),
+    (
+        Code("TK0304"),
+        "a node written as a path whose parent no file defines",
+    ),
+    (Code("TK0305"), "a node that is defined twice, once as a path"),
+    (Code("TK0306"), "a node without a name"),
+];
+
 /// The files, as labels need them.
 pub(super) type Sources = [Arc<SourceFile>];
 
@@ -118,7 +136,7 @@ pub(super) fn node_twice(sources: &Sources, place: Place, first: Place, path: &s
 pub(super) fn nameless(sources: &Sources, place: Place) -> Diagnostic {
     let message = "a node has no name".to_owned();
     with(
-        diagnostic("TK0312", message, label(sources, place, "only slashes")),
+        diagnostic("TK0306", message, label(sources, place, "only slashes")),
         None,
         "write the name after the slash",
     )
@@ -143,21 +161,17 @@ pub(super) fn limit(
     (actual, allowed): (usize, usize),
 ) -> Diagnostic {
     let (code, key, message) = match limit {
-        Limit::Znodes => (
-            "TK0306",
-            "znodes_max",
-            format!("the files define {actual} znodes"),
-        ),
-        Limit::Depth => ("TK0307", "depth_max", format!("the node is {actual} levels deep")),
-        Limit::Path => ("TK0308", "path_bytes_max", format!("the path has {actual} bytes")),
+        Limit::Znodes => ("TK0405", "znodes", format!("the files define {actual} znodes")),
+        Limit::Depth => ("TK0403", "depth", format!("the node is {actual} levels deep")),
+        Limit::Path => ("TK0404", "path_bytes", format!("the path has {actual} bytes")),
         Limit::Data => (
-            "TK0309",
-            "data_bytes_max",
+            "TK0406",
+            "node_data_bytes",
             format!("the data of {path} have {actual} bytes"),
         ),
         Limit::ChildNames => (
-            "TK0310",
-            "child_names_bytes_max",
+            "TK0407",
+            "child_names_bytes",
             format!("the names of the children of {path} have {actual} bytes"),
         ),
     };
@@ -175,12 +189,18 @@ pub(super) fn limit(
 /// Properties that cannot be stored.
 pub(super) fn not_encodable(sources: &Sources, place: Place, path: &str, error: &EncodeError) -> Diagnostic {
     let message = format!("the properties of {path} cannot be stored: {error}");
-    let help = match error {
-        EncodeError::StringValueNotBytes => "write a string without the prefix u, or add another property",
-        EncodeError::NotUtf8 { .. } => "leave out the bytes that are not UTF-8, or make it the only property",
+    let (code, help) = match error {
+        EncodeError::StringValueNotBytes => (
+            "TK0113",
+            "write a string without the prefix u, or add another property",
+        ),
+        EncodeError::NotUtf8 { .. } => (
+            "TK0114",
+            "leave out the bytes that are not UTF-8, or make it the only property",
+        ),
     };
     with(
-        diagnostic("TK0311", message, label(sources, place, "this one")),
+        diagnostic(code, message, label(sources, place, "this one")),
         None,
         help,
     )

@@ -71,6 +71,11 @@ pub fn diff(desired: &DesiredTree, live: &LiveTree, options: &DiffOptions) -> Pl
     let Differ {
         mut plan, mut parts, ..
     } = differ;
+    if !options.prune.is_empty() {
+        // Pruned roots were met after the walk.
+        parts.deletes.sort_by(|left, right| left.path().cmp(right.path()));
+        plan.spared.sort_by(|left, right| left.path.cmp(&right.path));
+    }
     plan.managed += parts.deletes.len();
     plan.changes = parts.creates;
     plan.changes.append(&mut parts.sets);

@@ -5,8 +5,9 @@
 use std::fmt::{self, Write};
 
 use super::property::{PropertyChange, property_changes};
-use super::spelling::{MASK, Secrets, cut, escaped, link, value_text};
+use super::spelling::{Secrets, cut, escaped, link, value_text};
 use super::{Batch, Change, Obstacle, Plan, SpareReason, Spared};
+use crate::model::secret::MASK;
 use crate::model::{Text, Value, ZnodePath, decode};
 
 /// Whether the text is coloured.
@@ -105,18 +106,23 @@ pub fn obstacle_text(obstacle: &Obstacle) -> String {
 
 /// Returns `Plan: 2 to create, 1 to change, 3 to delete (1 transaction, 1,234 bytes).`, or that nothing differs.
 pub fn summary(plan: &Plan, batches: &[Batch]) -> String {
+    let blocked = !plan.obstacles.is_empty();
+    if plan.is_empty() && blocked {
+        return "Nothing can be applied.".to_owned();
+    }
     if plan.is_empty() {
         return format!("Nothing to change: {} as the files say.", are(plan.unchanged));
     }
     let counts = plan.counts();
     let (transactions, bytes) = (batches.len(), batches.iter().map(|batch| batch.bytes).sum());
     format!(
-        "Plan: {} to create, {} to change, {} to delete ({}, {}).",
+        "Plan: {} to create, {} to change, {} to delete ({}, {}).{}",
         thousands(counts.create),
         thousands(counts.set),
         thousands(counts.delete),
         number(transactions, "transaction"),
         number(bytes, "byte"),
+        if blocked { " It cannot be applied." } else { "" },
     )
 }
 

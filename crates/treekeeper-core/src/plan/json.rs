@@ -5,8 +5,9 @@
 use std::fmt::{self, Write};
 
 use super::property::{PropertyChange, property_changes};
-use super::spelling::{MASK, Secrets};
+use super::spelling::Secrets;
 use super::{Batch, Change, Obstacle, Plan, SpareReason};
+use crate::model::secret::MASK;
 use crate::model::{Text, Value, decode};
 
 /// The number of the format, raised when a field changes its meaning or goes.

@@ -6,10 +6,8 @@
 use std::fmt::Write;
 
 use crate::model::python::{Prefix, write_repr, write_repr_text};
+use crate::model::secret::{MASK, looks_secret};
 use crate::model::{Text, Value};
-
-/// What stands for a secret.
-pub(super) const MASK: &str = "•••";
 
 /// Whether the values of properties whose names look secret are shown.
 #[derive(Clone, Copy, Debug)]
@@ -145,22 +143,6 @@ fn hidden(character: char) -> bool {
         )
         || matches!(code, 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x3164 | 0xE000..=0xF8FF)
         || matches!(code, 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFC | 0xFFFE | 0xFFFF | 0xE0000..)
-}
-
-/// Tells whether a property of this name holds a secret.
-fn looks_secret(key: &str, extra: &[String]) -> bool {
-    const NAMES: [&str; 8] = [
-        "password",
-        "passwd",
-        "pwd",
-        "secret",
-        "token",
-        "credential",
-        "private_key",
-        "api_key",
-    ];
-    let key = key.to_lowercase();
-    NAMES.iter().any(|name| key.contains(name)) || extra.iter().any(|name| key.contains(&name.to_lowercase()))
 }
 
 #[cfg(test)]

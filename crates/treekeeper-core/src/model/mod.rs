@@ -14,6 +14,7 @@ mod version;
 
 pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, json_value, write_json};
 pub use data::{NodeData, Properties};
+pub(crate) use path::deceives;
 pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};
 pub use text::Text;
 pub use tree::{DesiredNode, DesiredTree, LiveNode, LiveTree, NodeId, RootScope, Tree};

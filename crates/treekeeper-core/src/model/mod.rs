@@ -4,6 +4,7 @@
 
 mod codec;
 mod data;
+pub mod links;
 mod path;
 pub mod python;
 pub mod secret;

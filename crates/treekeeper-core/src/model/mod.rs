@@ -5,6 +5,7 @@
 pub mod cluster;
 mod codec;
 mod data;
+pub mod links;
 mod path;
 mod printable;
 pub mod python;
@@ -16,6 +17,7 @@ mod version;
 
 pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, json_value, write_json};
 pub use data::{NodeData, Properties};
+pub(crate) use path::deceives;
 pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};
 pub use printable::{printable, unprintable};
 pub use text::Text;

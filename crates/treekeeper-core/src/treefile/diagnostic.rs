@@ -1,9 +1,13 @@
 //! What is wrong with tree files, and where: rendered in the manner of rustc.
 
+mod render;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::SourceFile;
+
+pub use render::escape;
 
 /// The stable code of a kind of diagnostic, such as `TK0104`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

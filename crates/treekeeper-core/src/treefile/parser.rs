@@ -455,3 +455,6 @@ impl<'a> Parser<'a> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,10 @@ impl Properties {
 
     /// Returns the value of `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        let place = self.0.binary_search_by(|entry| entry.0.as_bytes().cmp(key.as_bytes())).ok()?;
+        let place = self
+            .0
+            .binary_search_by(|entry| entry.0.as_bytes().cmp(key.as_bytes()))
+            .ok()?;
         Some(&self.0[place].1)
     }
 
@@ -40,7 +43,10 @@ impl Properties {
 
     /// Removes `key` and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        let place = self.0.binary_search_by(|entry| entry.0.as_bytes().cmp(key.as_bytes())).ok()?;
+        let place = self
+            .0
+            .binary_search_by(|entry| entry.0.as_bytes().cmp(key.as_bytes()))
+            .ok()?;
         Some(self.0.remove(place).1)
     }
 

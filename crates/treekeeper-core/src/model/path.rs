@@ -3,8 +3,14 @@
 use std::fmt;
 
 /// The top-level nodes that no tree file may define and no import may touch.
-pub const RESERVED_ROOTS: [&str; 6] =
-    ["zookeeper", "treekeeper", "hosts", "ZktoolsLocks", "hosts-lock", "agent-locks"];
+pub const RESERVED_ROOTS: [&str; 6] = [
+    "zookeeper",
+    "treekeeper",
+    "hosts",
+    "ZktoolsLocks",
+    "hosts-lock",
+    "agent-locks",
+];
 
 /// Why a name or a path is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +43,10 @@ pub fn check_name(name: &str) -> Result<(), PathError> {
     if name.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) {
         return Ok(());
     }
-    match name.chars().find(|character| refused_by_servers(*character) || deceives(*character)) {
+    match name
+        .chars()
+        .find(|character| refused_by_servers(*character) || deceives(*character))
+    {
         Some(character) => Err(PathError::Character(u32::from(character))),
         None => Ok(()),
     }
@@ -80,7 +89,11 @@ impl ZnodePath {
 
     /// Returns the child called `name`, which is taken as it is.
     pub fn join(&self, name: &str) -> ZnodePath {
-        if self.is_root() { ZnodePath(format!("/{name}").into()) } else { ZnodePath(format!("{self}/{name}").into()) }
+        if self.is_root() {
+            ZnodePath(format!("/{name}").into())
+        } else {
+            ZnodePath(format!("{self}/{name}").into())
+        }
     }
 
     /// Returns the parent; `None` for the root.
@@ -112,12 +125,17 @@ impl ZnodePath {
     /// Tells whether this is `other` or lies below it.
     pub fn is_within(&self, other: &ZnodePath) -> bool {
         other.is_root()
-            || self.0.strip_prefix(&*other.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            || self
+                .0
+                .strip_prefix(&*other.0)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Tells whether the path lies in one of [`RESERVED_ROOTS`].
     pub fn is_reserved(&self) -> bool {
-        self.names().next().is_some_and(|root| RESERVED_ROOTS.contains(&root))
+        self.names()
+            .next()
+            .is_some_and(|root| RESERVED_ROOTS.contains(&root))
     }
 
     /// Returns the path as text.
@@ -156,20 +174,37 @@ mod tests {
 
     #[test]
     fn names_that_servers_refuse_are_refused() {
-        for name in ["", ".", "..", "\u{1}", "\u{7f}", "\u{9f}", "\u{e000}", "\u{f8ff}", "\u{fff0}", "\u{1F600}"] {
+        for name in [
+            "",
+            ".",
+            "..",
+            "\u{1}",
+            "\u{7f}",
+            "\u{9f}",
+            "\u{e000}",
+            "\u{f8ff}",
+            "\u{fff0}",
+            "\u{1F600}",
+        ] {
             assert!(check_name(name).is_err(), "{name:?}");
         }
-        for name in ["a", "...", ".x", "a b", "%", "\u{a0}", "\u{65e5}", "\u{f900}", "host:80"] {
+        for name in [
+            "a", "...", ".x", "a b", "%", "\u{a0}", "\u{65e5}", "\u{f900}", "host:80",
+        ] {
             assert_eq!(check_name(name), Ok(()), "{name:?}");
         }
     }
 
     #[test]
     fn paths_sort_as_a_walk_meets_them() {
-        let mut paths: Vec<_> =
-            ["/a.b", "/a", "/a/b", "/a b"].map(|text| ZnodePath::parse(text).unwrap()).into();
+        let mut paths: Vec<_> = ["/a.b", "/a", "/a/b", "/a b"]
+            .map(|text| ZnodePath::parse(text).unwrap())
+            .into();
         paths.sort();
-        assert_eq!(paths.iter().map(ZnodePath::as_str).collect::<Vec<_>>(), ["/a", "/a/b", "/a b", "/a.b"]);
+        assert_eq!(
+            paths.iter().map(ZnodePath::as_str).collect::<Vec<_>>(),
+            ["/a", "/a/b", "/a b", "/a.b"]
+        );
     }
 
     #[test]

@@ -23,7 +23,10 @@ impl Text {
         for code_point in code_points {
             match (high.take(), code_point) {
                 (Some(first), 0xDC00..=0xDFFF) => {
-                    push(&mut bytes, 0x10000 + ((first - 0xD800) << 10) + (code_point - 0xDC00));
+                    push(
+                        &mut bytes,
+                        0x10000 + ((first - 0xD800) << 10) + (code_point - 0xDC00),
+                    );
                 }
                 (first, _) => {
                     if let Some(first) = first {
@@ -53,7 +56,9 @@ impl Text {
                 0xE0..=0xEF => (3, u32::from(first & 0x0F)),
                 _ => (4, u32::from(first & 0x07)),
             };
-            let value = rest[1..length].iter().fold(initial, |value, byte| value << 6 | u32::from(byte & 0x3F));
+            let value = rest[1..length]
+                .iter()
+                .fold(initial, |value, byte| value << 6 | u32::from(byte & 0x3F));
             rest = &rest[length..];
             Some(value)
         })
@@ -73,9 +78,11 @@ impl Text {
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
         match std::str::from_utf8(&self.0) {
             Ok(text) => Cow::Borrowed(text),
-            Err(_) => {
-                Cow::Owned(self.code_points().map(|code| char::from_u32(code).unwrap_or('\u{FFFD}')).collect())
-            }
+            Err(_) => Cow::Owned(
+                self.code_points()
+                    .map(|code| char::from_u32(code).unwrap_or('\u{FFFD}'))
+                    .collect(),
+            ),
         }
     }
 

@@ -27,7 +27,14 @@ pub struct Tree<T> {
 impl<T> Tree<T> {
     /// Returns a tree of one root that holds `content`.
     pub fn new(content: T) -> Tree<T> {
-        Tree { nodes: vec![Node { name: "".into(), parent: NodeId(0), children: Vec::new(), content }] }
+        Tree {
+            nodes: vec![Node {
+                name: "".into(),
+                parent: NodeId(0),
+                children: Vec::new(),
+                content,
+            }],
+        }
     }
 
     /// Returns the root.
@@ -39,18 +46,31 @@ impl<T> Tree<T> {
     ///
     /// Adding children in the order of their names costs least.
     pub fn add(&mut self, parent: NodeId, name: impl Into<Box<str>>, content: T) -> NodeId {
-        let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or_else(|_| unreachable!("fewer than 2^32 znodes")));
+        let id = NodeId(
+            u32::try_from(self.nodes.len()).unwrap_or_else(|_| unreachable!("fewer than 2^32 znodes")),
+        );
         let name = name.into();
         let siblings = &self.nodes[parent.0 as usize].children;
         let in_order = siblings.last().is_none_or(|last| *self.name(*last) < *name);
-        let place = if in_order { siblings.len() } else { self.place(parent, &name).unwrap_or_else(|place| place) };
+        let place = if in_order {
+            siblings.len()
+        } else {
+            self.place(parent, &name).unwrap_or_else(|place| place)
+        };
         self.nodes[parent.0 as usize].children.insert(place, id);
-        self.nodes.push(Node { name, parent, children: Vec::new(), content });
+        self.nodes.push(Node {
+            name,
+            parent,
+            children: Vec::new(),
+            content,
+        });
         id
     }
 
     fn place(&self, parent: NodeId, name: &str) -> Result<usize, usize> {
-        self.nodes[parent.0 as usize].children.binary_search_by(|child| (*self.name(*child)).cmp(name))
+        self.nodes[parent.0 as usize]
+            .children
+            .binary_search_by(|child| (*self.name(*child)).cmp(name))
     }
 
     /// Returns the last part of a node's path; empty for the root.
@@ -76,7 +96,8 @@ impl<T> Tree<T> {
 
     /// Returns the node at `path`.
     pub fn find(&self, path: &ZnodePath) -> Option<NodeId> {
-        path.names().try_fold(self.root(), |node, name| self.child(node, name))
+        path.names()
+            .try_fold(self.root(), |node, name| self.child(node, name))
     }
 
     /// Returns what the node holds.
@@ -97,7 +118,10 @@ impl<T> Tree<T> {
             names.push(self.name(at));
             at = self.parent(at);
         }
-        names.iter().rev().fold(ZnodePath::root(), |path, name| path.join(name))
+        names
+            .iter()
+            .rev()
+            .fold(ZnodePath::root(), |path, name| path.join(name))
     }
 
     /// Returns the number of nodes, the root not counted.

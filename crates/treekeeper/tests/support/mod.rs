@@ -8,4 +8,8 @@
 
 pub mod foreign;
 pub mod keys;
+pub mod locks;
+pub mod original;
+pub mod repository;
+pub mod treekeeper;
 pub mod zookeeper;

@@ -120,7 +120,7 @@ impl ZooKeeper {
         )
         .expect("the temporary directory can be written to");
         let server = spawn_server(directory.path(), &configuration, properties);
-        let watchdog = spawn_watchdog(server.id());
+        let watchdog = spawn_watchdog(server.id(), directory.path());
         let mut zookeeper = ZooKeeper {
             port,
             secure_port,
@@ -173,18 +173,19 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Starts a shell that kills the server when the pipe from this process ends.
+/// Starts a shell that kills the server and removes its data when the pipe from this process ends.
 ///
 /// A static is never dropped and a killed process drops nothing, but the kernel closes every pipe.
 /// Other children don't keep it open: pipes of the standard library are closed on exec.
-fn spawn_watchdog(server: u32) -> Child {
+fn spawn_watchdog(server: u32, directory: &Path) -> Child {
     Command::new("sh")
         .args([
             "-c",
-            "cat >/dev/null; kill -9 \"$1\"",
+            "cat >/dev/null; kill -9 \"$1\"; rm -rf \"$2\"",
             "watchdog",
             &server.to_string(),
         ])
+        .arg(directory)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -6,6 +6,7 @@
 // Every test binary compiles the whole kit and uses a part of it.
 #![allow(dead_code)]
 
+pub mod cases;
 pub mod foreign;
 pub mod keys;
 pub mod locks;

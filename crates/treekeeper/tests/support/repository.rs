@@ -52,7 +52,9 @@ impl Repository {
             fs::write(file, text).expect("a file can be written");
         }
         self.git(&["add", "--all", "--force", "."]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "a tree"]);
+        // The directory's name makes the root commit this repository's own: it is a repository's identity.
+        let message = format!("a tree of {}", self.path().display());
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", &message]);
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 

@@ -81,6 +81,7 @@ pub fn resolve(path: &str, known: &Known) -> Result<Resolved, LinkError> {
     let spelled = Walk {
         known,
         hops: HOPS_MAX,
+        steps: 0,
     }
     .resolve(path, &[])?;
     let node = znode(&spelled)?;
@@ -92,6 +93,7 @@ pub fn property(path: &str, key: &str, known: &Known) -> Result<Value, LinkError
     let mut walk = Walk {
         known,
         hops: HOPS_MAX,
+        steps: 0,
     };
     let resolved = walk.resolve(path, &[])?;
     walk.property(&resolved, path, key, &[])

@@ -1,10 +1,9 @@
 //! Reads the cluster's own nodes: `/hosts`, the hosts, and treekeeper's state.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use treekeeper_core::model::cluster::{ClusterReading, HOSTS_PATH, Host, HostsNode, STATE_PATH, StateReading};
-use treekeeper_core::model::links::{self, Known, KnownNode, LinkError};
+use treekeeper_core::model::links::{self, Known, LinkError};
 use treekeeper_core::model::{ClusterVersion, DataVersion, LiveTree, Properties, Value, ZnodePath, decode, printable};
 use treekeeper_core::operation::Scope;
 use zookeeper_client::{Error, MultiReadResult};
@@ -153,13 +152,13 @@ pub async fn read_links<T>(
     session: &Session,
     mut ask: impl FnMut(&Known) -> Result<T, LinkError>,
 ) -> Result<Result<T, LinkError>, ZkError> {
-    let mut known: Known = BTreeMap::new();
+    let mut known = Known::default();
     let deadline = Instant::now() + session.request_timeout;
     for _ in 0..LINK_READS_MAX {
         match ask(&known) {
             Err(LinkError::Need(path)) => {
                 let node = session.once("reading", path.as_str(), deadline, read_known(session, &path)).await??;
-                known.insert(path, node);
+                known.learn(path, node);
             }
             answer => return Ok(answer),
         }
@@ -167,7 +166,7 @@ pub async fn read_links<T>(
     Err(ZkError::Other { action: "following links".to_owned(), reason: format!("more than {LINK_READS_MAX} reads") })
 }
 
-async fn read_known(session: &Session, path: &ZnodePath) -> Result<KnownNode, ZkError> {
+async fn read_known(session: &Session, path: &ZnodePath) -> Result<Option<Properties>, ZkError> {
     match session.repeat("reading", path.as_str(), || session.client.get_data(path.as_str())).await {
         Ok((data, _)) => Ok(Some(decode(&data).into_properties())),
         Err(ZkError::NoNode(_)) => Ok(None),

@@ -54,6 +54,15 @@ impl Known {
         self.nodes.insert(path, properties);
     }
 
+    /// Returns the properties of a node that must exist.
+    pub fn properties(&self, path: &ZnodePath) -> Result<&Properties, LinkError> {
+        match self.nodes.get(path) {
+            Some(Some(properties)) => Ok(properties),
+            Some(None) => Err(LinkError::NoNode(path.to_string())),
+            None => Err(LinkError::Need(path.clone())),
+        }
+    }
+
     /// Returns the properties of the node, `None` if it doesn't exist.
     fn node(&self, path: &str) -> Result<Option<&Properties>, LinkError> {
         let node = znode(path)?;

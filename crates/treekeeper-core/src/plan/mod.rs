@@ -78,6 +78,14 @@ impl Change {
             Change::Create { path, .. } | Change::Set { path, .. } | Change::Delete { path, .. } => path,
         }
     }
+
+    /// Returns the encoded data that the change leaves; none if it deletes.
+    pub fn data(&self) -> Option<&[u8]> {
+        match self {
+            Change::Create { data, .. } | Change::Set { data, .. } => Some(data),
+            Change::Delete { .. } => None,
+        }
+    }
 }
 
 /// A live znode that the files don't define and that is not deleted.

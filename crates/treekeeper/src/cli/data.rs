@@ -5,7 +5,7 @@
 use treekeeper_core::model::links::{self, LinkError};
 use treekeeper_core::model::{LiveTree, ZnodePath, printable, write_json};
 use treekeeper_core::operation::Scope;
-use treekeeper_core::treefile::printer::{PrintOptions, print};
+use treekeeper_core::treefile::{PrintOptions, print};
 
 use super::args::{ExportArgs, GetArgs, ResolveArgs, TreeArgs};
 use super::setup::Setup;

@@ -200,6 +200,6 @@ fn property(text: &str) -> Result<(Text, Value), Problem> {
             }
         })?
         .to_property_value(key)
-        .map_err(|error| Problem::usage(format!("the value of {}: {error}", printable(key))))?;
+        .map_err(|error| Problem::usage(format!("the value of {}: {}", printable(key), error.message)))?;
     Ok((Text::from(key), value))
 }

@@ -205,11 +205,11 @@ pub fn tree_limits(config: &Config) -> (ParseLimits, LayerLimits) {
         ..parse
     };
     let layer = LayerLimits {
-        znodes_max: keys.znodes.unwrap_or(layer.znodes_max),
-        depth_max: keys.depth.unwrap_or(layer.depth_max),
-        path_bytes_max: keys.path_bytes.unwrap_or(layer.path_bytes_max),
-        data_bytes_max: keys.node_data_bytes.unwrap_or(layer.data_bytes_max),
-        child_names_bytes_max: keys.child_names_bytes.unwrap_or(layer.child_names_bytes_max),
+        znodes: keys.znodes.unwrap_or(layer.znodes),
+        depth: keys.depth.unwrap_or(layer.depth),
+        path_bytes: keys.path_bytes.unwrap_or(layer.path_bytes),
+        node_data_bytes: keys.node_data_bytes.unwrap_or(layer.node_data_bytes),
+        child_names_bytes: keys.child_names_bytes.unwrap_or(layer.child_names_bytes),
     };
     (parse, layer)
 }

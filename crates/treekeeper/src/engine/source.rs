@@ -36,15 +36,15 @@ impl RepositorySource {
         Ok((revision, repository))
     }
 
-    fn mirror(&self) -> Result<&Mirror, Failure> {
-        self.mirror.as_ref().ok_or_else(|| Failure::new("the repository was not fetched"))
+    fn mirror(&mut self) -> Result<&mut Mirror, Failure> {
+        self.mirror.as_mut().ok_or_else(|| Failure::new("the repository was not fetched"))
     }
 
     /// Returns how `target` lies to `deployed`.
     ///
     /// # Errors
     /// A mirror that cannot be read.
-    pub fn relation(&self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
+    pub fn relation(&mut self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
         let relation = self.mirror()?.relation(deployed, target).map_err(failure)?;
         Ok(match relation {
             git::Relation::Same => Relation::Same,
@@ -59,8 +59,9 @@ impl RepositorySource {
     ///
     /// # Errors
     /// Entries that are not regular files, limits, a mirror that cannot be read.
-    pub fn read(&self, revision: &Revision) -> Result<Vec<SourceFile>, Failure> {
-        self.mirror()?.read(revision, &self.limits).map_err(failure)
+    pub fn read(&mut self, revision: &Revision) -> Result<Vec<SourceFile>, Failure> {
+        let limits = self.limits.clone();
+        self.mirror()?.read(revision, &limits).map_err(failure)
     }
 }
 

@@ -18,5 +18,5 @@ pub use commit::{commit, settle};
 pub use error::ZkError;
 pub use lock::{Contender, HeldLock, acquire, contenders, prepare};
 pub use observe::{ReadMethod, differing, observe};
-pub use operator::{ReadValue, VersionChange, change_host_property, change_version};
-pub use session::{Credentials, Session, SessionOptions, TlsFiles};
+pub use operator::{VersionChange, change_host_property, change_version};
+pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};

@@ -25,9 +25,6 @@ pub enum VersionChange {
     },
 }
 
-/// A property's current value, given to the caller to decide on the new ones.
-pub type ReadValue = Properties;
-
 /// Changes the version of `/hosts` as `decide` says from a fresh reading; reads again when others were faster.
 ///
 /// # Errors

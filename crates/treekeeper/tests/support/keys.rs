@@ -20,6 +20,11 @@ pub struct Keys {
 impl Keys {
     /// Makes everything anew with `openssl`.
     pub fn make() -> Keys {
+        Keys::make_for("DNS:localhost,IP:127.0.0.1")
+    }
+
+    /// Makes everything anew; the certificates are for these names, written as openssl writes them.
+    pub fn make_for(names: &str) -> Keys {
         let directory = tempfile::Builder::new()
             .prefix("treekeeper-keys-")
             .tempdir()
@@ -42,8 +47,8 @@ impl Keys {
             "-out",
             "ca.pem",
         ]);
-        keys.make_certificate("server");
-        keys.make_certificate("client");
+        keys.make_certificate("server", names);
+        keys.make_certificate("client", names);
         keys
     }
 
@@ -62,7 +67,7 @@ impl Keys {
     }
 
     /// Makes `NAME.key`, `NAME.pem` and the key store `NAME.p12`.
-    fn make_certificate(&self, name: &str) {
+    fn make_certificate(&self, name: &str, names: &str) {
         let request = format!("{name}.csr");
         let (key, certificate, store) = (
             format!("{name}.key"),
@@ -71,7 +76,7 @@ impl Keys {
         );
         fs::write(
             self.path().join("extensions"),
-            "subjectAltName=DNS:localhost,IP:127.0.0.1\n",
+            format!("subjectAltName={names}\n"),
         )
         .expect("the temporary directory can be written to");
         self.openssl(&[

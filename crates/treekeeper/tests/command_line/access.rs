@@ -1,0 +1,200 @@
+//! Znodes that an ACL keeps from treekeeper: the plan is refused whole, as one transaction and in batches.
+
+use insta::assert_snapshot;
+use zookeeper_client::{Acl, AuthId, Permission};
+
+use crate::scene::Scene;
+use crate::support::foreign::wait;
+
+/// Small enough that a plan of a few znodes goes in batches.
+const BATCHED: &str = "[limits]\ntransaction_bytes = 1200\nbatch_bytes = 1100\n";
+const NAMES: [&str; 8] = ["b", "c", "d", "e", "f", "g", "h", "i"];
+
+/// Ten znodes, all with this number.
+fn tree(number: usize) -> String {
+    let children: String = NAMES.iter().map(|name| format!("  /{name}\n    n = {number}\n")).collect();
+    format!("/a\n  n = {number}\n{children}  /z\n    n = {number}\n")
+}
+
+/// A synced cluster whose next commit changes every znode.
+fn waiting() -> Scene {
+    let scene = Scene::synced(&[("a.zk", &tree(1))]);
+    scene.commit("next", &[("a.zk", &tree(2))]);
+    scene
+}
+
+fn set_acl(scene: &Scene, path: &str, acls: &[Acl]) {
+    wait(scene.session.client().set_acl(path, acls, None)).unwrap();
+}
+
+fn world(permission: Permission) -> Acl {
+    Acl::new(permission, AuthId::anyone())
+}
+
+/// Returns everybody's right to look and to change the ACL back.
+fn looking() -> Acl {
+    world(Permission::READ | Permission::ADMIN)
+}
+
+/// Refuses the waiting commit as one transaction and in batches, and returns what was said, which is the same.
+fn refused_both_ways(scene: &Scene) -> String {
+    let single = scene.refusal(&["sync"], 1);
+    scene.configure(BATCHED);
+    let batched = scene.refusal(&["sync"], 1);
+    assert_eq!(batched, single);
+    single
+}
+
+#[test]
+fn a_znode_that_may_not_be_written() {
+    let scene = waiting();
+    set_acl(&scene, "/a/e", &[looking()]);
+    assert_snapshot!(refused_both_ways(&scene), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    error: ZooKeeper denies the plan, nothing was written: setting /a/e
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+    set_acl(&scene, "/a/e", &[world(Permission::ALL)]);
+    assert_snapshot!(scene.said(&["sync"]), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    Synced to <next short>: 0 created, 10 changed, 0 deleted in 7 transactions.
+    ");
+}
+
+#[test]
+fn every_denial_is_told() {
+    let scene = waiting();
+    for path in ["/a/z", "/a/b", "/a"] {
+        set_acl(&scene, path, &[looking()]);
+    }
+    scene.commit("more", &[("a.zk", &format!("{}  /new\n", tree(2).replace("  /c\n    n = 2\n", "")))]);
+    assert_snapshot!(refused_both_ways(&scene), @r"
+    INFO VCS Version: <more>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    error: ZooKeeper denies the plan, nothing was written: setting /a; creating in /a; deleting in /a; setting /a/b; setting /a/z
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+}
+
+#[test]
+fn an_identity_of_another_machine_or_user_is_not_ours() {
+    let scene = waiting();
+    let elsewhere = |scheme: &str, id: &str| {
+        [looking(), Acl::new(Permission::ALL, AuthId::new(scheme, id))]
+    };
+    set_acl(&scene, "/a/c", &elsewhere("ip", "10.1.2.3"));
+    set_acl(&scene, "/a/e", &elsewhere("ip", "10.0.0.0/8"));
+    set_acl(&scene, "/a/g", &elsewhere("digest", "jim:8sjKNVBwrJxHXsrsIhcsUqFsYtc="));
+    set_acl(&scene, "/a/h", &elsewhere("ip", "127.0.0.0/8"));
+    set_acl(&scene, "/a/i", &elsewhere("ip", "127.0.0.1"));
+    assert_snapshot!(refused_both_ways(&scene), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    error: ZooKeeper denies the plan, nothing was written: setting /a/g
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+}
+
+#[test]
+fn a_znode_that_may_not_be_read() {
+    let scene = waiting();
+    set_acl(&scene, "/a/e", &[world(Permission::ADMIN)]);
+    let before = scene.session.children("/a");
+    let said = |arguments: &[&str]| {
+        let output = scene.treekeeper.run(arguments).expect(1);
+        scene.words(&output.stderr)
+    };
+    assert_snapshot!(said(&["sync"]), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    error: ZooKeeper denies reading /a/e
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+    scene.configure(BATCHED);
+    said(&["sync"]);
+    assert_snapshot!(said(&["plan"]), @r"
+    error: ZooKeeper denies reading /a/e
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+    assert_snapshot!(said(&["tree"]), @r"
+    error: ZooKeeper denies reading /a/e
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+    set_acl(&scene, "/a/e", &[world(Permission::ALL)]);
+    assert_eq!(scene.session.children("/a"), before);
+    assert_eq!(scene.session.text("/a/b"), r#"{"n":1}"#);
+}
+
+#[test]
+fn hosts_that_may_not_be_written() {
+    let scene = waiting();
+    set_acl(&scene, "/hosts", &[looking()]);
+    assert_snapshot!(refused_both_ways(&scene), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    error: ZooKeeper denies the plan, nothing was written: /hosts
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+    assert_snapshot!(scene.refusal(&["stop"], 1), @r"
+    error: ZooKeeper denies writing /hosts
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+    assert_snapshot!(scene.refusal(&["pause"], 1), @r"
+    error: ZooKeeper denies writing /hosts
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+}
+
+#[test]
+fn a_state_that_may_not_be_written() {
+    let scene = waiting();
+    set_acl(&scene, "/treekeeper/state", &[looking()]);
+    assert_snapshot!(refused_both_ways(&scene), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    error: ZooKeeper denies the plan, nothing was written: /treekeeper/state
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+}
+
+#[test]
+fn a_lock_that_may_not_be_taken() {
+    let scene = waiting();
+    set_acl(&scene, "/ZktoolsLocks/,hosts", &[looking()]);
+    assert_snapshot!(refused_both_ways(&scene), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    error: ZooKeeper denies creating a candidate in /ZktoolsLocks/,hosts
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+}
+
+#[test]
+fn an_edit_that_is_denied() {
+    let scene = waiting();
+    set_acl(&scene, "/a/e", &[looking()]);
+    assert_snapshot!(scene.refusal(&["set", "/a/e", "n=3"], 1), @r"
+    error: ZooKeeper denies the plan, nothing was written: setting /a/e
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+    let file = scene.treekeeper.file("f.zk", "/a\n  /e\n    /new\n");
+    assert_snapshot!(scene.refusal(&["import", file.to_str().unwrap()], 1), @r"
+    error: ZooKeeper denies the plan, nothing was written: setting /a/e; creating in /a/e
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
+    ");
+}

@@ -1,0 +1,156 @@
+//! Who treekeeper is to ZooKeeper: TLS, client certificates, SASL, digest, and the ACL of what it creates.
+
+use insta::assert_snapshot;
+use zookeeper_client::{Client, SaslOptions};
+
+use crate::scene::Scene;
+use crate::support::foreign::{Foreign, wait};
+use crate::support::keys::{ClientCertificate, Keys, start_with_sasl, start_with_tls};
+use crate::support::treekeeper::Treekeeper;
+use crate::support::zookeeper::ZooKeeper;
+
+const GOOD: &str = "/a\n  n = 1\n";
+const CANARY: &str = "canary-91bd";
+
+/// Runs a command with this configuration and `-v`, and returns what it said, in which no secret stands.
+fn run(scene: &Scene, config: &str, arguments: &[&str], status: i32) -> String {
+    scene.configure(config);
+    let output = scene.treekeeper.run(&[arguments, &["-v"]].concat()).expect(status);
+    for text in [&output.stdout, &output.stderr] {
+        assert!(!text.contains(CANARY), "{arguments:?} tells a secret:\n{text}");
+    }
+    let lines = output.stderr.lines().filter(|line| !line.trim_start().starts_with("DEBUG"));
+    scene.words(&lines.map(|line| format!("{line}\n")).collect::<String>())
+}
+
+fn tls(ca: &str) -> String {
+    format!("[limits]\nconnect_timeout = '3s'\n[auth.tls]\nca = '{ca}'\n")
+}
+
+#[test]
+fn a_sync_over_tls() {
+    let keys = Keys::make();
+    let zookeeper = start_with_tls(&keys, ClientCertificate::NotAsked);
+    let scene = Scene::on(&zookeeper.address());
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let secure = zookeeper.secure_address();
+    let good = tls(keys.ca_file().to_str().unwrap());
+    run(&scene, &good, &["sync", "-z", &secure], 0);
+    assert_eq!(scene.session.text("/a"), r#"{"n":1}"#);
+    let before = scene.freeze();
+    let strangers = Keys::make();
+    let said = |config: &str, server: &str| {
+        let said = run(&scene, config, &["sync", "--repair", "-z", server], 1);
+        assert_eq!(scene.freeze(), before);
+        said.replace(&secure, "SECURE")
+    };
+    assert_snapshot!(said(&tls(strangers.ca_file().to_str().unwrap()), &secure), @"");
+    assert_snapshot!(said(&tls("/absent.pem"), &secure), @"");
+    let garbage = scene.treekeeper.file("garbage.pem", "no certificate");
+    assert_snapshot!(said(&tls(garbage.to_str().unwrap()), &secure), @"");
+    // Plain text to the TLS port, and TLS to the plain port.
+    assert_snapshot!(said("[limits]\nconnect_timeout = '3s'\n", &secure), @"");
+    let plain = zookeeper.address().replace("127.0.0.1", "localhost");
+    assert_snapshot!(said(&good, &plain).replace(&plain, "PLAIN"), @"");
+}
+
+#[test]
+fn a_server_with_another_name_is_refused() {
+    let keys = Keys::make_for("DNS:zookeeper.example.com");
+    let zookeeper = start_with_tls(&keys, ClientCertificate::NotAsked);
+    let scene = Scene::on(&zookeeper.address());
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let secure = zookeeper.secure_address();
+    let said = run(&scene, &tls(keys.ca_file().to_str().unwrap()), &["sync", "-z", &secure], 1);
+    assert_snapshot!(said.replace(&secure, "SECURE"), @"");
+    assert!(!scene.session.exists("/hosts"));
+}
+
+#[test]
+fn a_client_certificate() {
+    let keys = Keys::make();
+    let zookeeper = start_with_tls(&keys, ClientCertificate::Required);
+    let scene = Scene::on(&zookeeper.address());
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let secure = zookeeper.secure_address();
+    let ca = tls(keys.ca_file().to_str().unwrap());
+    let said = run(&scene, &ca, &["sync", "-z", &secure], 1);
+    assert!(said.contains("cannot reach ZooKeeper at localhost:"), "{said}");
+    let (certificate, key) = keys.client_files();
+    let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+    let half = format!("{ca}certificate = '{certificate}'\n");
+    assert_snapshot!(run(&scene, &half, &["sync", "-z", &secure], 1), @"");
+    run(&scene, &format!("{half}key = '{key}'\n"), &["sync", "-z", &secure], 0);
+    assert_eq!(scene.session.text("/a"), r#"{"n":1}"#);
+}
+
+#[test]
+fn sasl() {
+    let (zookeeper, _jaas) = start_with_sasl("keeper", CANARY);
+    let scene = Scene::on(&zookeeper.address());
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let config = |secret: &str| {
+        let file = scene.treekeeper.file("sasl", secret);
+        format!("[limits]\nconnect_timeout = '3s'\n[auth.sasl]\nfile = '{}'\n", file.display())
+    };
+    let wrong = config(&format!("keeper:{CANARY}-wrong\n"));
+    assert_snapshot!(run(&scene, &wrong, &["sync"], 1), @"");
+    assert!(!scene.session.exists("/hosts"));
+    let right = config(&format!("keeper:{CANARY}\n"));
+    run(&scene, &right, &["sync"], 0);
+    run(&scene, &right, &["status"], 0);
+    run(&scene, &right, &["stop"], 0);
+    run(&scene, &right, &["resume"], 0);
+    // What it made is its own.
+    let acl = wait(scene.session.client().get_acl("/a")).unwrap().0;
+    assert_eq!(acl.iter().map(|acl| format!("{}:{}", acl.scheme(), acl.id())).collect::<Vec<_>>(), ["sasl:keeper"]);
+    let options = SaslOptions::digest_md5("keeper", CANARY);
+    let client = wait(Client::connector().with_sasl(options).connect(&zookeeper.address())).unwrap();
+    assert_eq!(Foreign::from_client(client).text("/a"), r#"{"n":1}"#);
+}
+
+#[test]
+fn digest_with_the_creators_acl() {
+    let connect = ZooKeeper::shared().chroot();
+    let scene = Scene::on(&connect);
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let secret = scene.treekeeper.file("digest", format!("keeper:{CANARY}\r\n"));
+    let config = format!("[auth.digest]\nfile = '{}'\n", secret.display());
+    run(&scene, &config, &["sync"], 0);
+    for path in ["/a", "/hosts", "/treekeeper", "/treekeeper/state", "/ZktoolsLocks", "/ZktoolsLocks/,hosts"] {
+        let acl = wait(scene.session.client().get_acl(path)).unwrap().0;
+        let shown: Vec<_> = acl.iter().map(|acl| format!("{}:{}", acl.scheme(), acl.id())).collect();
+        assert!(shown.len() == 1 && shown[0].starts_with("digest:keeper:"), "{path}: {shown:?}");
+    }
+    // Somebody without the password gets nothing, and is told what.
+    assert_snapshot!(run(&scene, "", &["sync"], 1), @"");
+    assert_snapshot!(run(&scene, "", &["tree"], 1), @"");
+    // The variable does what the file does.
+    let by_variable = Treekeeper::new(&connect, scene.repository.path())
+        .with_environment("ZK_DIGEST", &format!("keeper:{CANARY}"));
+    let file = by_variable.file("k.toml", "[auth.digest]\nenv = 'ZK_DIGEST'\n");
+    let output = by_variable.run(&["sync", "-v", "--repair", "--config", file.to_str().unwrap()]).expect(0);
+    assert!(!output.stderr.contains(CANARY));
+    scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
+    run(&scene, &config, &["sync"], 0);
+}
+
+#[test]
+fn open_acls_when_they_are_asked_for() {
+    let scene = Scene::new();
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let secret = scene.treekeeper.file("digest", format!("keeper:{CANARY}\n"));
+    run(&scene, &format!("[auth]\nacl = 'open'\ndigest = {{ file = '{}' }}\n", secret.display()), &["sync"], 0);
+    assert_eq!(scene.session.text("/a"), r#"{"n":1}"#);
+}
+
+#[test]
+fn settings_that_contradict_each_other() {
+    let scene = Scene::new();
+    let said = |config: &str| run(&scene, config, &["tree"], 1);
+    assert_snapshot!(said("[auth]\nacl = 'creator'\n"), @"");
+    assert_snapshot!(said("[auth]\ndigest = { env = 'ABSENT' }\n"), @"");
+    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\n"), @"");
+    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\nsasl = { env = 'HOME' }\n"), @"");
+    assert_snapshot!(said(&format!("[auth]\ndigest = 'keeper:{CANARY}'\n")), @"");
+}

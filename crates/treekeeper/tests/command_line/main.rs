@@ -1,0 +1,20 @@
+//! The command line on a real ZooKeeper and a real git: what it refuses, what it leaves alone, what it says.
+//!
+//! One binary for all of it: each would start a server of its own.
+//! Every text that a person reads is compared whole; read a changed one as an operator at 3 a.m. would.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod auth;
+mod bad_files;
+mod data;
+mod history;
+mod minimal;
+mod operator;
+mod output;
+mod refusals;
+mod scene;
+mod secrets;
+mod transport;

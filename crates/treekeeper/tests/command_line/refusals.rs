@@ -1,0 +1,337 @@
+//! What stands in a sync's way at ZooKeeper: hosts, versions, the lock, a stop, wrong settings.
+
+use insta::assert_snapshot;
+
+use crate::scene::Scene;
+use crate::support::locks::{ForeignLock, Style};
+use crate::support::treekeeper::Treekeeper;
+
+const GOOD: &str = "/a\n  n = 1\n";
+const NEXT: &str = "/a\n  n = 2\n";
+
+/// A synced cluster with a newer commit that waits.
+fn waiting() -> Scene {
+    let scene = Scene::synced(&[("a.zk", GOOD)]);
+    scene.commit("next", &[("a.zk", NEXT)]);
+    scene
+}
+
+fn set_version(scene: &Scene, json: &str) {
+    scene.session.set("/hosts", format!("{{\"version\":{json}}}").as_bytes());
+}
+
+#[test]
+fn zookeeper_that_cannot_be_reached() {
+    let scene = Scene::new();
+    scene.commit("first", &[("a.zk", GOOD)]);
+    scene.configure("[limits]\nconnect_timeout = '1s'\n");
+    // Port 1 of the loopback address: nobody listens there.
+    let said = |arguments: &[&str]| {
+        let output = scene.treekeeper.run(&[arguments, &["--zookeeper", "127.0.0.1:1,127.0.0.1:2/x"]].concat());
+        scene.words(&output.expect(1).stderr)
+    };
+    assert_snapshot!(said(&["sync"]), @"");
+    assert_snapshot!(said(&["status"]), @"");
+    assert_snapshot!(said(&["stop"]), @"");
+}
+
+#[test]
+fn a_chroot_that_is_not_there() {
+    let scene = Scene::new();
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let wrong = format!("{}/nowhere", scene.connect);
+    let said = |arguments: &[&str]| {
+        let before = scene.freeze();
+        let output = scene.treekeeper.run(&[arguments, &["--zookeeper", &wrong]].concat()).expect(1);
+        assert_eq!(scene.freeze(), before);
+        scene.words(&output.stderr)
+    };
+    assert_snapshot!(said(&["sync"]), @"");
+    for arguments in [&["tree"][..], &["status"], &["stop"], &["pause"], &["lock", "show"], &["get", "/"]] {
+        assert_eq!(said(arguments), said(&["sync"]), "{arguments:?}");
+    }
+}
+
+#[test]
+fn all_stop() {
+    let scene = waiting();
+    set_version(&scene, "null");
+    assert_snapshot!(scene.refusal(&["sync"], 5), @r"
+    CRITICAL ALL STOP, cluster version is None
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
+    assert_snapshot!(scene.refusal(&["sync", "--repair", "--allow-rewind", "--adopt"], 5), @r"
+    CRITICAL ALL STOP, cluster version is None
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
+    assert_snapshot!(scene.refusal(&["sync", "--dry-run"], 5), @r"
+    CRITICAL ALL STOP, cluster version is None
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
+    assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
+    ~ /a
+        ~ n = 1 -> 2
+    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 51 bytes).
+    A sync would be refused now:
+      - the cluster is stopped
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
+    assert_snapshot!(scene.said(&["sync", "--force"]), @r"
+    CRITICAL ALL STOP, cluster version is None
+    INFO VCS Version: <next>
+    INFO ZK Version: None
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    Synced to <next short>: 0 created, 1 changed, 0 deleted in 1 transaction.
+    ");
+}
+
+#[test]
+fn all_stop_needs_no_git() {
+    let scene = waiting();
+    set_version(&scene, "null");
+    let output = scene.treekeeper.run(&["sync", "--url", "/does/not/exist"]).expect(5);
+    assert_eq!(output.log(), ["CRITICAL ALL STOP, cluster version is None"]);
+}
+
+#[test]
+fn a_stop_with_a_reason_tells_it() {
+    let scene = waiting();
+    scene.treekeeper.run(&["stop", "--reason", "disk \u{1b}[31mfire"]).expect(0);
+    assert_snapshot!(scene.refusal(&["sync"], 5), @r"
+    CRITICAL ALL STOP, cluster version is None
+    refused: the cluster is stopped: disk \u{1b}[31mfire
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
+}
+
+#[test]
+fn versions_that_are_none_at_all() {
+    let scene = waiting();
+    for (json, arguments) in [("true", &["sync"][..]), ("[1]", &["sync"]), ("{}", &["sync"]), ("true", &["sync", "--force"])]
+    {
+        set_version(&scene, json);
+        let said = scene.refusal(arguments, 1);
+        assert!(said.contains(json), "{said}");
+    }
+    set_version(&scene, "true");
+    assert_snapshot!(scene.refusal(&["sync"], 1), @r"
+    error: the version of /hosts is true, which is neither a string, a number, None nor False
+    hint: an operator sets it: `treekeeper resume VERSION`, with the commit that the hosts run
+    ");
+    set_version(&scene, "[\"a\", 1]");
+    assert_snapshot!(scene.refusal(&["sync"], 1), @r#"
+    error: the version of /hosts is ["a",1], which is neither a string, a number, None nor False
+    hint: an operator sets it: `treekeeper resume VERSION`, with the commit that the hosts run
+    "#);
+}
+
+#[test]
+fn hosts_without_a_version() {
+    let scene = waiting();
+    scene.session.set("/hosts", br#"{"owner":"jim"}"#);
+    assert_snapshot!(scene.refusal(&["sync"], 1), @r"
+    error: /hosts has no version
+    hint: an operator sets it: `treekeeper resume VERSION`, with the commit that the hosts run
+    ");
+    assert_eq!(scene.refusal(&["sync", "--force"], 1), scene.refusal(&["sync"], 1));
+    scene.session.set("/hosts", b"");
+    assert_eq!(scene.refusal(&["sync", "--dry-run"], 1), scene.refusal(&["sync"], 1));
+}
+
+#[test]
+fn hosts_with_raw_data() {
+    let scene = waiting();
+    scene.session.set("/hosts", b"raw words");
+    assert_snapshot!(scene.refusal(&["sync"], 1), @r"
+    error: /hosts holds data that are not a JSON object
+    hint: an operator looks at it (`treekeeper tree /hosts`) and sets it: `treekeeper resume VERSION`
+    ");
+    assert_eq!(scene.refusal(&["sync", "--force"], 1), scene.refusal(&["sync"], 1));
+}
+
+#[test]
+fn hosts_that_lag_are_all_told_in_order() {
+    let scene = waiting();
+    let first = scene.repository.git(&["rev-parse", "HEAD~1"]);
+    let at = |version: &str| format!("{{\"version\":\"{version}\"}}");
+    scene.session.create("/hosts/zeta", at("old").as_bytes());
+    scene.session.create("/hosts/alpha", b"{}");
+    scene.session.create("/hosts/beta", at(first.trim()).as_bytes());
+    scene.session.create("/hosts/gamma", br#"{"version":7}"#);
+    assert_snapshot!(scene.refusal(&["sync"], 4), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    ERROR Version mismatch detected, can't resync since host alpha has not converged (no version -> <first>)
+    ERROR Version mismatch detected, can't resync since host gamma has not converged (7 -> <first>)
+    ERROR Version mismatch detected, can't resync since host zeta has not converged (old -> <first>)
+    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    ");
+    assert_snapshot!(scene.refusal(&["sync", "--dry-run"], 4), @r"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    ERROR Version mismatch detected, can't resync since host alpha has not converged (no version -> <first>)
+    ERROR Version mismatch detected, can't resync since host gamma has not converged (7 -> <first>)
+    ERROR Version mismatch detected, can't resync since host zeta has not converged (old -> <first>)
+    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    ");
+    assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
+    ~ /a
+        ~ n = 1 -> 2
+    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 51 bytes).
+    A sync would be refused now:
+      - host alpha has not converged (no version -> <first>)
+      - host gamma has not converged (7 -> <first>)
+      - host zeta has not converged (old -> <first>)
+    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    ");
+    scene.treekeeper.run(&["sync", "--force"]).expect(0);
+}
+
+#[test]
+fn a_held_lock() {
+    let scene = waiting();
+    let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
+    lock.hold();
+    assert_snapshot!(scene.refusal(&["sync"], 6), @r#"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
+    hint: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0"); `treekeeper lock show` tells more; to wait for it: --lock-wait SECONDS
+    "#);
+    assert_snapshot!(scene.refusal(&["sync", "--force", "--lock-wait", "1"], 6), @r#"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
+    hint: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0"), still after 1 s; `treekeeper lock show` tells more; to wait for it: --lock-wait SECONDS
+    "#);
+    lock.release();
+    scene.treekeeper.run(&["sync"]).expect(0);
+}
+
+#[test]
+fn a_candidate_left_by_hand() {
+    let scene = waiting();
+    scene.session.create("/ZktoolsLocks/,hosts/by-hand--0000000000", b"jim was here");
+    assert_snapshot!(scene.refusal(&["sync"], 6), @r#"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
+    hint: the lock is held by /ZktoolsLocks/,hosts/by-hand--0000000000 (left by hand: not ephemeral, it will never expire; data "jim was here"); `treekeeper lock show` tells more; to wait for it: --lock-wait SECONDS
+    "#);
+}
+
+#[test]
+fn several_refusals_at_once() {
+    let scene = waiting();
+    scene.session.create("/hosts/lame", br#"{"version":"old"}"#);
+    let first = scene.repository.git(&["rev-parse", "HEAD~1"]);
+    scene.treekeeper.run(&["sync", "--force"]).expect(0);
+    scene.repository.point_at(first.trim());
+    assert_snapshot!(scene.refusal(&["sync"], 4), @r"
+    INFO VCS Version: <first>
+    INFO ZK Version: <next>
+    ERROR Version mismatch detected, can't resync since host lame has not converged (old -> <next>)
+    refused: <first short> is older than the deployed commit <next short>
+    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
+    ");
+}
+
+#[test]
+fn configuration_that_is_wrong() {
+    let scene = Scene::new();
+    let said = |text: &str| {
+        scene.configure(text);
+        let output = scene.treekeeper.run(&["sync"]).expect(1);
+        assert_eq!(scene.freeze().len(), 1);
+        scene.words(&output.stderr)
+    };
+    assert_snapshot!(said("lock = 'kazoo'\nlokc_wait = '3s'\n"), @r"
+    error: HOME/.config/treekeeper/treekeeper.toml is wrong: TOML parse error at line 2, column 1
+      |
+    2 | lokc_wait = '3s'
+      | ^^^^^^^^^
+    unknown field `lokc_wait`, expected one of `zookeeper`, `overlay`, `lock`, `lock_wait`, `git`, `delete`, `secrets`, `limits`, `auth`
+    ");
+    assert_snapshot!(said("[git]\nurl = 'x'\nbrunch = 'main'\n"), @r"
+    error: HOME/.config/treekeeper/treekeeper.toml is wrong: TOML parse error at line 3, column 1
+      |
+    3 | brunch = 'main'
+      | ^^^^^^
+    unknown field `brunch`, expected one of `url`, `branch`, `path`, `mirror`, `history`, `retries`, `retry_pause`
+    ");
+    assert_snapshot!(said("lock = 'flock'\n"), @r"
+    error: HOME/.config/treekeeper/treekeeper.toml is wrong: TOML parse error at line 1, column 8
+      |
+    1 | lock = 'flock'
+      |        ^^^^^^^
+    unknown variant `flock`, expected one of `zktools`, `kazoo`, `both`
+    ");
+    assert_snapshot!(said("lock = \n"), @r"
+    error: HOME/.config/treekeeper/treekeeper.toml is wrong: TOML parse error at line 1, column 8
+      |
+    1 | lock = 
+      |        ^
+    string values must be quoted, expected literal string
+    ");
+    assert_snapshot!(said("lock_wait = 'soon'\n"), @r#"error: lock_wait = "soon" is not a duration such as "30s""#);
+    scene.configure("");
+    let output = scene.treekeeper.run(&["sync", "--zookeeper", ","]).expect(1);
+    assert_snapshot!(output.stderr, @"");
+}
+
+#[test]
+fn a_configuration_file_that_is_not_there() {
+    let scene = Scene::new();
+    let output = scene.treekeeper.run(&["sync", "--config", "absent.toml"]).expect(1);
+    assert_snapshot!(output.stderr, @"error: cannot read absent.toml: No such file or directory (os error 2)");
+    // The working directory is never searched.
+    scene.treekeeper.file("treekeeper.toml", "nonsense");
+    scene.commit("first", &[("a.zk", GOOD)]);
+    scene.treekeeper.run(&["sync"]).expect(0);
+}
+
+#[test]
+fn credentials_never_leave_the_machine_in_the_clear() {
+    let treekeeper = Treekeeper::offline().with_environment("ZK_SECRET", "keeper:canary-secret");
+    let config = treekeeper.file("keeper.toml", "[auth.digest]\nenv = 'ZK_SECRET'\n");
+    let config = config.to_str().unwrap();
+    let output = treekeeper.run(&["--config", config, "-z", "zk.example.com:2181", "tree"]).expect(1);
+    assert_snapshot!(output.stderr, @"error: credentials would go to zk.example.com:2181 in the clear: use TLS, or set `allow_plaintext = true` in [auth]");
+}
+
+#[test]
+fn a_state_of_another_release() {
+    let scene = waiting();
+    scene.session.set("/treekeeper/state", br#"{"schema":99}"#);
+    assert_snapshot!(scene.refusal(&["sync"], 1), @r"
+    error: cannot read /treekeeper/state: its schema is 99, this release reads 1
+    hint: use the release of treekeeper that wrote it, or newer
+    ");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    Broken: cannot read /treekeeper/state: its schema is 99, this release reads 1.
+    version   <first>
+    lock      free
+    ");
+    scene.session.set("/treekeeper/state", b"not json");
+    assert_snapshot!(scene.refusal(&["sync"], 1), @r"
+    error: cannot read /treekeeper/state: expected ident at line 1 column 2
+    hint: use the release of treekeeper that wrote it, or newer
+    ");
+}
+
+#[test]
+fn a_first_sync_that_meets_a_held_lock_leaves_initial() {
+    let scene = Scene::new();
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
+    lock.hold();
+    assert_snapshot!(scene.first_refusal(&["sync"], 6), @r#"
+    INFO VCS Version: <first>
+    INFO ZK Version: initial
+    ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
+    hint: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0"); `treekeeper lock show` tells more; to wait for it: --lock-wait SECONDS
+    "#);
+    assert_eq!(scene.session.text("/hosts"), r#"{"version":"initial"}"#);
+}

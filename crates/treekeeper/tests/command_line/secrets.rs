@@ -1,0 +1,143 @@
+//! What must never be told: values of properties whose names sound secret, and treekeeper's own credentials.
+
+use crate::scene::Scene;
+use crate::support::treekeeper::{Output, Treekeeper};
+
+const CANARY: &str = "canary-7f3a";
+
+/// Secret-looking names, the last only where the configuration says so, with values that must not be seen.
+fn tree(suffix: &str) -> String {
+    let names = ["password", "db_passwd", "PWD", "clientSecret", "api_token", "credentials", "private_key", "API_KEY"];
+    let lines: String = names.iter().map(|name| format!("  {name} = '{CANARY}-{suffix}'\n")).collect();
+    format!("/a\n  n = 1\n{lines}  house_number = '{CANARY}-{suffix}'\n")
+}
+
+fn assert_silent(what: &str, output: &Output) {
+    for (stream, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        assert!(!text.contains(CANARY), "{what} tells a secret on {stream}:\n{text}");
+    }
+}
+
+#[test]
+fn secret_values_are_never_told() {
+    let scene = Scene::new();
+    scene.configure("[secrets]\nnames = ['house_number']\n");
+    let run = |arguments: &[&str], status: i32| {
+        let output = scene.treekeeper.run(&[arguments, &["-v"]].concat()).expect(status);
+        assert_silent(&arguments.join(" "), &output);
+        output
+    };
+    scene.commit("first", &[("a.zk", &tree("one"))]);
+    for arguments in [&["plan"][..], &["plan", "--json"], &["sync", "--dry-run"], &["plan", "--show-secrets"], &["sync"]] {
+        run(arguments, 0);
+    }
+    scene.commit("second", &[("a.zk", &tree("two"))]);
+    let shown = run(&["plan"], 0).stdout;
+    assert!(shown.contains("password = ••• (changed)") || shown.contains("•••"), "{shown}");
+    for arguments in [&["plan", "--json"][..], &["sync", "--dry-run", "--json"], &["sync", "--json"], &["status"], &["status", "--json"], &["lock", "show"]] {
+        run(arguments, 0);
+    }
+    run(&["set", "/a", &format!("password='{CANARY}-three'")], 0);
+    let file = scene.treekeeper.file("f.zk", tree("four"));
+    run(&["import", file.to_str().unwrap(), "--dry-run"], 0);
+    run(&["import", file.to_str().unwrap(), "--dry-run", "--json"], 0);
+    scene.commit("third", &[("a.zk", "/a\n")]);
+    run(&["plan"], 0);
+    run(&["plan", "--json"], 0);
+    // The data commands print data: that is what they are for.
+    assert!(scene.treekeeper.stdout(&["get", "/a", "password"]).contains(CANARY));
+    assert!(scene.treekeeper.stdout(&["export", "/a"]).contains(CANARY));
+}
+
+#[test]
+fn errors_in_lines_with_secrets_do_not_show_them() {
+    let scene = Scene::synced(&[("a.zk", "/a\n")]);
+    let bad = [
+        format!("/a\n  password = '{CANARY}\n"),
+        format!("/a\n  password = {CANARY}\n"),
+        format!("/a\n  password = open('{CANARY}')\n"),
+        format!("/a\n  password = '{CANARY}'\n  password = '{CANARY}'\n"),
+        format!("/a\n  x = 1\n    password = '{CANARY}'\n"),
+        format!("password = '{CANARY}'\n/a\n"),
+        format!("/a\n  api_token = '{CANARY}' + 1\n"),
+        format!("/a\n  password: {CANARY}\n"),
+        format!("/a\n  secret = ['{CANARY}', \n"),
+    ];
+    for text in &bad {
+        scene.commit("bad", &[("a.zk", text)]);
+        let output = scene.treekeeper.run(&["sync", "-v"]).expect(1);
+        assert_silent(text, &output);
+        let file = scene.treekeeper.file("bad.zk", text);
+        for command in ["validate", "parse", "import"] {
+            let output = scene.treekeeper.run(&[command, file.to_str().unwrap()]).expect(1);
+            assert_silent(&format!("{command} of {text}"), &output);
+        }
+        let output = scene.treekeeper.run(&["validate", "--json", file.to_str().unwrap()]).expect(1);
+        assert_silent(text, &output);
+    }
+    scene.commit("overlaid", &[
+        ("a.zk", "/a\n"),
+        ("b.zkx", &format!("/a\n  password = '{CANARY}-b'\n")),
+        ("c.zkx", &format!("/a\n  password = '{CANARY}-c'\n")),
+    ]);
+    assert_silent("two overlays", &scene.treekeeper.run(&["sync"]).expect(1));
+    let output = scene.treekeeper.run(&["set", "/a", &format!("password='{CANARY}")]).expect(64);
+    assert_silent("set", &output);
+}
+
+#[test]
+fn credentials_in_urls_are_never_told() {
+    let scene = Scene::new();
+    scene.configure("[git]\nretry_pause = '1ms'\n");
+    for url in [
+        format!("https://jim:{CANARY}@127.0.0.1:1/trees.git"),
+        format!("https://{CANARY}@127.0.0.1:1/trees.git"),
+        format!("http://jim:{CANARY}@127.0.0.1:1/trees.git"),
+        format!("git://jim:{CANARY}@127.0.0.1:1/trees.git"),
+        format!("ftp://jim:{CANARY}@127.0.0.1:1/trees.git"),
+        format!("https://jim:{CANARY}@127.0.0.1:1/trees.git?token={CANARY}"),
+    ] {
+        let output = scene.treekeeper.run(&["sync", "-v", "--url", &url]).expect(1);
+        assert_silent(&url, &output);
+    }
+    let mirrors = walk(scene.treekeeper.home());
+    assert!(!mirrors.iter().any(|path| path.contains(CANARY)), "{mirrors:?}");
+}
+
+#[test]
+fn credentials_of_zookeeper_are_never_told() {
+    let scene = Scene::synced(&[("a.zk", "/a\n")]);
+    let environment = Treekeeper::new(&scene.connect, scene.repository.path())
+        .with_environment("ZK_SECRET", &format!("keeper:{CANARY}"));
+    let secret = environment.file("secret", format!("keeper:{CANARY}\n"));
+    let by_variable = environment.file("env.toml", "[auth.digest]\nenv = 'ZK_SECRET'\n");
+    let by_file = environment.file("file.toml", format!("[auth.digest]\nfile = '{}'\n", secret.display()));
+    let inline = environment.file("inline.toml", format!("[auth]\ndigest = 'keeper:{CANARY}'\n"));
+    let unset = environment.file("unset.toml", "[auth.digest]\nenv = 'ABSENT'\n");
+    let mangled = environment.file("m", CANARY);
+    let mangled = environment.file("mangled.toml", format!("[auth.sasl]\nfile = '{}'\n", mangled.display()));
+    for config in [&by_variable, &by_file] {
+        let config = config.to_str().unwrap();
+        for arguments in [&["sync"][..], &["status"], &["plan"], &["tree"], &["lock", "show"], &["stop"], &["resume"]] {
+            let output = environment.run(&[arguments, &["-v", "--config", config]].concat()).expect(0);
+            assert_silent(&arguments.join(" "), &output);
+        }
+    }
+    for config in [&inline, &unset, &mangled] {
+        let output = environment.run(&["sync", "-v", "--config", config.to_str().unwrap()]).expect(1);
+        assert_silent(&config.display().to_string(), &output);
+    }
+}
+
+/// Returns every path below a directory.
+fn walk(directory: &std::path::Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        found.push(path.display().to_string());
+        if path.is_dir() && !path.is_symlink() {
+            found.extend(walk(&path));
+        }
+    }
+    found
+}

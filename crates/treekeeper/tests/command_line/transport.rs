@@ -1,0 +1,141 @@
+//! How the repository is reached: a local path, ssh with a stand-in, and retries of a fetch that fails.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use insta::assert_snapshot;
+
+use crate::scene::Scene;
+use crate::support::treekeeper::Treekeeper;
+
+const GOOD: &str = "/a\n  n = 1\n";
+
+/// Stands in for ssh: notes its arguments and runs the remote command on this machine.
+fn fake_ssh(treekeeper: &Treekeeper) -> PathBuf {
+    let log = treekeeper.home().join("ssh.log");
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >>'{}'\nfor command; do :; done\nexec sh -c \"$command\"\n",
+        log.display()
+    );
+    let path = treekeeper.file("fake-ssh", script);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn ssh_log(treekeeper: &Treekeeper) -> String {
+    std::fs::read_to_string(treekeeper.home().join("ssh.log")).unwrap_or_default()
+}
+
+#[test]
+fn a_local_path_and_a_bare_clone_of_it() {
+    let scene = Scene::synced(&[("a.zk", GOOD)]);
+    let bare = scene.treekeeper.home().join("bare.git");
+    scene.repository.git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
+    assert_snapshot!(scene.said(&["sync", "--url", bare.to_str().unwrap()]), @"");
+    assert_snapshot!(scene.said(&["sync", "--url", "bare.git"]), @"");
+    let url = format!("file://{}", bare.display());
+    assert_snapshot!(scene.said(&["sync", "--url", &url]), @"");
+}
+
+#[test]
+fn ssh_by_git_ssh_command() {
+    let scene = Scene::new();
+    let treekeeper = Treekeeper::without_repository(&scene.connect);
+    let ssh = fake_ssh(&treekeeper);
+    let treekeeper = treekeeper.with_environment("GIT_SSH_COMMAND", ssh.to_str().unwrap());
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let url = format!("ssh://git@git.example.com{}", scene.repository.path().display());
+    let output = treekeeper.run(&["sync", "--url", &url]).expect(0);
+    assert_snapshot!(scene.words(&output.stderr), @"");
+    let log = ssh_log(&treekeeper);
+    assert!(log.contains("git@git.example.com") && log.contains("git-upload-pack"), "{log}");
+    let url = format!("git@git.example.com:{}", scene.repository.path().display());
+    scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
+    treekeeper.run(&["sync", "--url", &url]).expect(0);
+    assert_eq!(scene.session.text("/a"), r#"{"n":2}"#);
+}
+
+#[test]
+fn ssh_by_core_ssh_command() {
+    let scene = Scene::new();
+    let ssh = fake_ssh(&scene.treekeeper);
+    scene.treekeeper.file(".gitconfig", format!("[core]\n\tsshCommand = {}\n", ssh.display()));
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let url = format!("ssh://git@git.example.com{}", scene.repository.path().display());
+    scene.treekeeper.run(&["sync", "--url", &url]).expect(0);
+    assert!(ssh_log(&scene.treekeeper).contains("git-upload-pack"));
+}
+
+#[test]
+fn ssh_that_fails_says_what_ssh_said() {
+    let scene = Scene::new();
+    let script = "#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n";
+    let path = scene.treekeeper.file("ssh", script);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    scene.treekeeper.file(".gitconfig", format!("[core]\n\tsshCommand = {}\n", path.display()));
+    scene.configure("[git]\nretry_pause = '1ms'\n");
+    assert_snapshot!(scene.refusal(&["sync", "--url", "git@git.example.com:trees"], 1), @"");
+}
+
+#[test]
+fn a_fetch_is_tried_four_times() {
+    let scene = Scene::new();
+    let log = scene.treekeeper.home().join("ssh.log");
+    // The third retry succeeds.
+    let script = format!(
+        "#!/bin/sh\necho x >>'{0}'\nif [ $(wc -l <'{0}') -lt 4 ]; then exit 255; fi\nfor c; do :; done\nexec sh -c \"$c\"\n",
+        log.display()
+    );
+    let path = scene.treekeeper.file("ssh", script);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    scene.treekeeper.file(".gitconfig", format!("[core]\n\tsshCommand = {}\n", path.display()));
+    scene.configure("[git]\nretry_pause = '20ms'\n");
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let url = format!("ssh://git@git.example.com{}", scene.repository.path().display());
+    scene.treekeeper.run(&["sync", "--url", &url]).expect(0);
+    let calls = ssh_log(&scene.treekeeper).lines().count();
+    assert!(calls >= 4, "{calls}");
+
+    std::fs::write(&path, format!("#!/bin/sh\necho x >>'{}'\nexit 255\n", log.display())).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    scene.refusal(&["sync", "--url", &url], 1);
+    assert_eq!(ssh_log(&scene.treekeeper).lines().count(), 4, "one attempt and three retries");
+    scene.configure("[git]\nretries = 0\n");
+    std::fs::remove_file(&log).unwrap();
+    assert_snapshot!(scene.refusal(&["sync", "--url", &url], 1), @"");
+    assert_eq!(ssh_log(&scene.treekeeper).lines().count(), 1);
+}
+
+#[test]
+fn the_mirror_stands_where_it_is_told() {
+    let scene = Scene::new();
+    scene.commit("first", &[("a.zk", GOOD)]);
+    let place = scene.treekeeper.home().join("tree");
+    scene.said(&["sync", "-t", place.to_str().unwrap()]);
+    assert!(place.join("HEAD").is_file());
+    // The work tree of the original is left alone.
+    let old = scene.treekeeper.home().join("old");
+    std::fs::create_dir(&old).unwrap();
+    std::fs::write(old.join("a.zk"), "old").unwrap();
+    scene.said(&["sync", "-t", old.to_str().unwrap()]);
+    assert_eq!(std::fs::read_to_string(old.join("a.zk")).unwrap(), "old");
+    assert!(old.join("treekeeper.git/HEAD").is_file());
+}
+
+#[test]
+fn hooks_and_aliases_of_the_repository_are_never_run() {
+    let scene = Scene::new();
+    let touched = scene.treekeeper.home().join("touched");
+    for hook in ["post-checkout", "reference-transaction", "post-update", "fsmonitor"] {
+        let path = scene.repository.path().join(".git/hooks").join(hook);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\ntouch {}\n", touched.display())).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let hooks = scene.treekeeper.home().join("hooks");
+    std::fs::rename(scene.repository.path().join(".git/hooks"), &hooks).unwrap();
+    scene.treekeeper.file(".gitconfig", format!("[core]\n\thooksPath = {}\n", hooks.display()));
+    scene.commit("first", &[("a.zk", GOOD)]);
+    scene.said(&["sync"]);
+    assert!(!touched.exists());
+}

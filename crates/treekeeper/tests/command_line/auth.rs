@@ -44,14 +44,35 @@ fn a_sync_over_tls() {
         assert_eq!(scene.freeze(), before);
         said.replace(&secure, "SECURE")
     };
-    assert_snapshot!(said(&tls(strangers.ca_file().to_str().unwrap()), &secure), @"");
-    assert_snapshot!(said(&tls("/absent.pem"), &secure), @"");
+    assert_snapshot!(said(&tls(strangers.ca_file().to_str().unwrap()), &secure), @r"
+    error: cannot reach ZooKeeper at SECURE: no server answers
+    hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there
+    ");
+    assert_snapshot!(said(&tls("/absent.pem"), &secure), @"error: cannot read /absent.pem: No such file or directory (os error 2)");
     let garbage = scene.treekeeper.file("garbage.pem", "no certificate");
-    assert_snapshot!(said(&tls(garbage.to_str().unwrap()), &secure), @"");
+    assert_snapshot!(said(&tls(garbage.to_str().unwrap()), &secure), @"error: the TLS files cannot be used: bad arguments: no valid tls trust anchor in pem");
     // Plain text to the TLS port, and TLS to the plain port.
-    assert_snapshot!(said("[limits]\nconnect_timeout = '3s'\n", &secure), @"");
+    assert_snapshot!(said("[limits]\nconnect_timeout = '3s'\n", &secure), @r"
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+     WARN connect: zookeeper_client::session: fails to establish session to tcp://SECURE due to connection to server has lost
+    error: cannot reach ZooKeeper at SECURE: no server answers
+    hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there
+    ");
     let plain = zookeeper.address().replace("127.0.0.1", "localhost");
-    assert_snapshot!(said(&good, &plain).replace(&plain, "PLAIN"), @"");
+    assert_snapshot!(said(&good, &plain).replace(&plain, "PLAIN"), @r"
+    error: cannot reach ZooKeeper at PLAIN: no server answers
+    hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there
+    ");
 }
 
 #[test]
@@ -62,7 +83,10 @@ fn a_server_with_another_name_is_refused() {
     scene.commit("first", &[("a.zk", GOOD)]);
     let secure = zookeeper.secure_address();
     let said = run(&scene, &tls(keys.ca_file().to_str().unwrap()), &["sync", "-z", &secure], 1);
-    assert_snapshot!(said.replace(&secure, "SECURE"), @"");
+    assert_snapshot!(said.replace(&secure, "SECURE"), @r"
+    error: cannot reach ZooKeeper at SECURE: no server answers
+    hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there
+    ");
     assert!(!scene.session.exists("/hosts"));
 }
 
@@ -79,7 +103,7 @@ fn a_client_certificate() {
     let (certificate, key) = keys.client_files();
     let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
     let half = format!("{ca}certificate = '{certificate}'\n");
-    assert_snapshot!(run(&scene, &half, &["sync", "-z", &secure], 1), @"");
+    assert_snapshot!(run(&scene, &half, &["sync", "-z", &secure], 1), @"error: [auth.tls] needs both certificate and key, or neither");
     run(&scene, &format!("{half}key = '{key}'\n"), &["sync", "-z", &secure], 0);
     assert_eq!(scene.session.text("/a"), r#"{"n":1}"#);
 }
@@ -94,7 +118,12 @@ fn sasl() {
         format!("[limits]\nconnect_timeout = '3s'\n[auth.sasl]\nfile = '{}'\n", file.display())
     };
     let wrong = config(&format!("keeper:{CANARY}-wrong\n"));
-    assert_snapshot!(run(&scene, &wrong, &["sync"], 1), @"");
+    assert_snapshot!(run(&scene, &wrong, &["sync"], 1), @r"
+     INFO connect: zookeeper_client::session: new session established: 0xSESSION readonly=false, timeout=20000ms
+     WARN connect{session=0xSESSION}: zookeeper_client::session: fails to establish session to tcp://SERVER/CHROOT due to authentication failed
+    error: ZooKeeper refused the credentials
+    hint: check the credentials that [auth] names
+    ");
     assert!(!scene.session.exists("/hosts"));
     let right = config(&format!("keeper:{CANARY}\n"));
     run(&scene, &right, &["sync"], 0);
@@ -148,9 +177,9 @@ fn open_acls_when_they_are_asked_for() {
 fn settings_that_contradict_each_other() {
     let scene = Scene::new();
     let said = |config: &str| run(&scene, config, &["tree"], 1);
-    assert_snapshot!(said("[auth]\nacl = 'creator'\n"), @"");
-    assert_snapshot!(said("[auth]\ndigest = { env = 'ABSENT' }\n"), @"");
-    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\n"), @"");
-    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\nsasl = { env = 'HOME' }\n"), @"");
+    assert_snapshot!(said("[auth]\nacl = 'creator'\n"), @r#"error: [auth] says acl = "creator", but there are no credentials to be the creator"#);
+    assert_snapshot!(said("[auth]\ndigest = { env = 'ABSENT' }\n"), @"error: the environment variable ABSENT, named in [auth], is not set");
+    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\n"), @"error: the secret of [auth] digest is not of the form user:password");
+    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\nsasl = { env = 'HOME' }\n"), @"error: [auth] names digest and sasl: use one of them");
     assert_snapshot!(said(&format!("[auth]\ndigest = 'keeper:{CANARY}'\n")), @"");
 }

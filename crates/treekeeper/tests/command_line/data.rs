@@ -21,54 +21,64 @@ const TREE: &str = "\
 #[test]
 fn get_prints_properties_and_follows_links() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
-    assert_snapshot!(scene.printed(&["get", "/app"]), @"");
-    assert_snapshot!(scene.printed(&["get", "/app", "name"]), @"");
-    assert_snapshot!(scene.printed(&["get", "/app", "far"]), @"");
-    assert_snapshot!(scene.printed(&["get", "/app/home"]), @"");
-    assert_snapshot!(scene.printed(&["get", "/app/home/one"]), @"");
-    assert_snapshot!(scene.printed(&["get", "/app/web/../../db/", "port"]), @"");
-    assert_snapshot!(scene.printed(&["resolve", "/app/home/one"]), @"");
-    assert_snapshot!(scene.printed(&["resolve", "/app/../db"]), @"");
+    assert_snapshot!(scene.printed(&["get", "/app"]), @r#"{"far =>":"/db port","home ->":"/db","name":"x","threads":3,"type":"service"}"#);
+    assert_snapshot!(scene.printed(&["get", "/app", "name"]), @r#""x""#);
+    assert_snapshot!(scene.printed(&["get", "/app", "far"]), @"5432");
+    assert_snapshot!(scene.printed(&["get", "/app/home"]), @r#"{"port":NUMBER}"#);
+    assert_snapshot!(scene.printed(&["get", "/app/home/one"]), @"{}");
+    assert_snapshot!(scene.printed(&["get", "/app/web/../../db/", "port"]), @"5432");
+    assert_snapshot!(scene.printed(&["resolve", "/app/home/one"]), @"/db/one");
+    assert_snapshot!(scene.printed(&["resolve", "/app/../db"]), @"/db");
 }
 
 #[test]
 fn what_is_not_there_is_told() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
     scene.session.create("/loop", br#"{"a ->":"/loop/b","b ->":"/loop/a","bad =>":"/nowhere x"}"#);
-    assert_snapshot!(scene.refusal(&["get", "/nowhere"], 1), @"");
-    assert_snapshot!(scene.refusal(&["get", "/app", "colour"], 1), @"");
-    assert_snapshot!(scene.refusal(&["get", "/loop", "bad"], 1), @"");
-    assert_snapshot!(scene.refusal(&["resolve", "/loop/a"], 1), @"");
-    assert_snapshot!(scene.refusal(&["resolve", "/app/nothing"], 1), @"");
-    assert_snapshot!(scene.refusal(&["tree", "/nowhere"], 1), @"");
-    assert_snapshot!(scene.refusal(&["export", "/nowhere"], 1), @"");
-    assert_snapshot!(scene.refusal(&["get", "app"], 64), @"");
-    assert_snapshot!(scene.refusal(&["tree", "app"], 64), @"");
-    assert_snapshot!(scene.refusal(&["tree", "/a//b"], 64), @"");
+    assert_snapshot!(scene.refusal(&["get", "/nowhere"], 1), @"error: there is no node /nowhere");
+    assert_snapshot!(scene.refusal(&["get", "/app", "colour"], 1), @r#"error: there is no property "colour""#);
+    assert_snapshot!(scene.refusal(&["get", "/loop", "bad"], 1), @r#"error: the property link "bad =>" cannot be followed"#);
+    assert_snapshot!(scene.refusal(&["resolve", "/loop/a"], 1), @"error: links lead in a circle: /loop/a -> /loop/b -> /loop/a");
+    assert_snapshot!(scene.refusal(&["resolve", "/app/nothing"], 1), @"error: there is no node /app/nothing");
+    assert_snapshot!(scene.refusal(&["tree", "/nowhere"], 1), @"error: there is no znode /nowhere");
+    assert_snapshot!(scene.refusal(&["export", "/nowhere"], 1), @"error: there is no znode /nowhere");
+    assert_snapshot!(scene.refusal(&["get", "app"], 64), @r#"error: "app" is not a znode's path: it does not start with /"#);
+    assert_snapshot!(scene.refusal(&["tree", "app"], 64), @r#"error: "app" is not a znode's path: path does not start with /"#);
+    assert_snapshot!(scene.refusal(&["tree", "/a//b"], 64), @r#"error: "/a//b" is not a znode's path: a name in the path is empty"#);
 }
 
 #[test]
 fn set_changes_properties_and_leaves_the_others() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
-    assert_snapshot!(scene.said(&["set", "/app", "threads=4", "colour='red'"]), @"");
-    assert_snapshot!(scene.printed(&["get", "/app"]), @"");
-    assert_snapshot!(scene.said(&["set", "/app", "threads=4"]), @"");
-    assert_snapshot!(scene.said(&["set", "/app/home", "port = 1"]), @"");
-    assert_snapshot!(scene.printed(&["get", "/db"]), @"");
+    assert_snapshot!(scene.said(&["set", "/app", "threads=4", "colour='red'"]), @"Done: 0 created, 1 changed, 0 deleted in 1 transaction.");
+    assert_snapshot!(scene.printed(&["get", "/app"]), @r#"{"colour":"red","far =>":"/db port","home ->":"/db","name":"x","threads":4,"type":"service"}"#);
+    assert_snapshot!(scene.said(&["set", "/app", "threads=4"]), @"Done: 0 created, 0 changed, 0 deleted.");
+    assert_snapshot!(scene.said(&["set", "/app/home", "port = 1"]), @"Done: 0 created, 1 changed, 0 deleted in 1 transaction.");
+    assert_snapshot!(scene.printed(&["get", "/db"]), @r#"{"port":1}"#);
 }
 
 #[test]
 fn set_refuses_what_it_must() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
-    assert_snapshot!(scene.refusal(&["set", "/hosts", "version='x'"], 3), @"");
-    assert_snapshot!(scene.refusal(&["set", "/treekeeper/state", "schema=1"], 3), @"");
-    assert_snapshot!(scene.refusal(&["set", "/ZktoolsLocks", "x=1"], 3), @"");
-    assert_snapshot!(scene.refusal(&["set", "/nowhere", "x=1"], 1), @"");
-    assert_snapshot!(scene.refusal(&["set", "/app", "x"], 64), @"");
-    assert_snapshot!(scene.refusal(&["set", "/app", "=1"], 64), @"");
-    assert_snapshot!(scene.refusal(&["set", "/app"], 64), @"");
+    assert_snapshot!(scene.refusal(&["set", "/hosts", "version='x'"], 3), @r"
+    error: the version of /hosts is not set like a property
+    hint: use `treekeeper stop`, `resume VERSION` or `pause`
+    ");
+    assert_snapshot!(scene.refusal(&["set", "/treekeeper/state", "schema=1"], 3), @"error: /treekeeper/state is reserved and not written by hand");
+    assert_snapshot!(scene.refusal(&["set", "/ZktoolsLocks", "x=1"], 3), @"error: /ZktoolsLocks is reserved and not written by hand");
+    assert_snapshot!(scene.refusal(&["set", "/nowhere", "x=1"], 1), @"error: there is no node /nowhere");
+    assert_snapshot!(scene.refusal(&["set", "/app", "x"], 64), @r#"error: "x" is not of the form KEY=EXPR"#);
+    assert_snapshot!(scene.refusal(&["set", "/app", "=1"], 64), @r#"error: "=1" has no key before the ="#);
+    assert_snapshot!(scene.refusal(&["set", "/app"], 64), @r"
+    error: the following required arguments were not provided:
+      <KEY=EXPR>...
+
+    Usage: treekeeper set <PATH> <KEY=EXPR>...
+
+    For more information, try '--help'.
+    ");
     scene.session.create("/broken", br#"{"bad =>":"/nowhere x"}"#);
-    assert_snapshot!(scene.refusal(&["set", "/broken", "x=1"], 1), @"");
+    assert_snapshot!(scene.refusal(&["set", "/broken", "x=1"], 1), @r#"error: the property link "bad =>" cannot be followed"#);
 }
 
 #[test]
@@ -84,7 +94,7 @@ fn set_on_hosts_and_their_nodes() {
 #[test]
 fn links_are_set_where_they_are_named() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
-    assert_snapshot!(scene.said(&["ln", "/db/one", "/app/first"]), @"");
+    assert_snapshot!(scene.said(&["ln", "/db/one", "/app/first"]), @"Done: 0 created, 1 changed, 0 deleted in 1 transaction.");
     scene.said(&["ln", "/db/one/", "/app/"]);
     scene.said(&["ln", "../db", "/app/relative"]);
     assert_snapshot!(scene.printed(&["get", "/app"]), @"");
@@ -119,11 +129,22 @@ fn an_import_trims_only_when_told_and_only_below_what_it_names() {
     let file = file.to_str().unwrap();
     let before = scene.freeze();
     let dry = scene.treekeeper.run(&["import", file, "--trim", "--dry-run"]).expect(0);
-    assert_snapshot!(scene.both(&dry), @"");
+    assert_snapshot!(scene.both(&dry), @r"
+    ~ /app
+        - far => /db port
+        - home -> /db
+        + n = 2
+        - name = 'x'
+        - threads = 3
+        - type = 'service'
+    + /app/new
+    - /app/web
+    Plan: 1 to create, 1 to change, 1 to delete (1 transaction, 144 bytes).
+    ");
     assert_eq!(scene.freeze(), before);
-    assert_snapshot!(scene.said(&["import", file]), @"");
+    assert_snapshot!(scene.said(&["import", file]), @"Done: 1 created, 1 changed, 0 deleted in 1 transaction.");
     assert_eq!(scene.session.children("/app"), ["new", "web"]);
-    assert_snapshot!(scene.said(&["import", file, "--trim"]), @"");
+    assert_snapshot!(scene.said(&["import", file, "--trim"]), @"Done: 0 created, 0 changed, 1 deleted in 1 transaction.");
     assert_eq!(scene.session.children("/app"), ["new"]);
     assert!(scene.session.exists("/db/one"));
 }
@@ -135,20 +156,54 @@ fn an_import_is_refused_like_a_sync() {
         let file = scene.treekeeper.file("f.zk", text);
         scene.refusal(&[&["import", file.to_str().unwrap()], arguments].concat(), status)
     };
-    assert_snapshot!(import("/app\n  what is this\n", &[], 1), @"");
-    assert_snapshot!(import("/hosts\n", &[], 1), @"");
-    assert_snapshot!(import("/x\n", &["--at", "/hosts"], 3), @"");
-    assert_snapshot!(import("/x\n", &["--at", "/nowhere"], 1), @"");
-    assert_snapshot!(scene.refusal(&["import", "absent.zk"], 1), @"");
+    assert_snapshot!(import("/app\n  what is this\n", &[], 1), @r"
+    error[TK0101]: this is neither a node nor a property nor a link
+     --> f.zk:2:3
+      |
+    2 |   what is this
+      |   ^^^^^^^^^^^^
+      = help: write `/name`, `name = value`, `name -> /target` or `name => /target property`
+    error: the tree files have 1 error; nothing was written
+    ");
+    assert_snapshot!(import("/hosts\n", &[], 1), @r"
+    error[TK0301]: the top-level node /hosts is reserved
+     --> f.zk:1:1
+      |
+    1 | /hosts
+      | ^^^^^^ no tree file may define it
+      = help: reserved are /zookeeper, /treekeeper, /hosts, /ZktoolsLocks, /hosts-lock, /agent-locks: choose another name
+    error: the tree files have 1 error; nothing was written
+    ");
+    assert_snapshot!(import("/x\n", &["--at", "/hosts"], 3), @"error: /hosts is reserved and not written by hand");
+    assert_snapshot!(import("/x\n", &["--at", "/nowhere"], 1), @"error: /nowhere does not exist, and no file defines it");
+    assert_snapshot!(scene.refusal(&["import", "absent.zk"], 1), @"error: cannot read absent.zk: No such file or directory (os error 2)");
     let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
     lock.hold();
-    assert_snapshot!(import("/x\n", &[], 6), @"");
-    assert_snapshot!(scene.refusal(&["set", "/app", "n=1"], 6), @"");
+    assert_snapshot!(import("/x\n", &[], 6), @r#"
+    ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
+    hint: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0"); `treekeeper lock show` tells more; to wait for it: --lock-wait SECONDS
+    "#);
+    assert_snapshot!(scene.refusal(&["set", "/app", "n=1"], 6), @r#"
+    ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
+    hint: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0"); `treekeeper lock show` tells more; to wait for it: --lock-wait SECONDS
+    "#);
     lock.release();
     scene.said(&["stop", "--reason", "fire"]);
-    assert_snapshot!(import("/x\n", &[], 5), @"");
-    assert_snapshot!(scene.refusal(&["set", "/app", "n=1"], 5), @"");
-    assert_snapshot!(scene.refusal(&["ln", "/db", "/app/l"], 5), @"");
+    assert_snapshot!(import("/x\n", &[], 5), @r"
+    CRITICAL ALL STOP, cluster version is None
+    refused: the cluster is stopped: fire
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
+    assert_snapshot!(scene.refusal(&["set", "/app", "n=1"], 5), @r"
+    CRITICAL ALL STOP, cluster version is None
+    refused: the cluster is stopped: fire
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
+    assert_snapshot!(scene.refusal(&["ln", "/db", "/app/l"], 5), @r"
+    CRITICAL ALL STOP, cluster version is None
+    refused: the cluster is stopped: fire
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
 }
 
 #[test]
@@ -157,8 +212,11 @@ fn an_import_has_the_delete_budget() {
     let scene = Scene::synced(&[("a.zk", &format!("/a\n{children}"))]);
     let file = scene.treekeeper.file("f.zk", "/a\n");
     let file = file.to_str().unwrap();
-    assert_snapshot!(scene.refusal(&["import", file, "--trim"], 3), @"");
-    assert_snapshot!(scene.said(&["import", file, "--trim", "--allow-delete", "30"]), @"");
+    assert_snapshot!(scene.refusal(&["import", file, "--trim"], 3), @r"
+    refused: the plan deletes 30 znodes, the budget is 20 of 31 managed ones
+    hint: read the plan (`treekeeper plan`), then allow it once: `treekeeper sync --allow-delete 30`
+    ");
+    assert_snapshot!(scene.said(&["import", file, "--trim", "--allow-delete", "30"]), @"Done: 0 created, 0 changed, 30 deleted in 1 transaction.");
 }
 
 #[test]
@@ -178,10 +236,21 @@ fn tree_shows_ephemerals_and_export_does_not() {
     let scene = Scene::synced(&[("a.zk", "/a\n")]);
     scene.session.create_ephemeral("/a/alive", b"{\"pid\": 1}");
     scene.session.create("/raw", b"bytes \xff");
-    assert_snapshot!(scene.printed(&["tree", "/a"]), @"");
-    assert_snapshot!(scene.printed(&["export", "/a"]), @"");
-    assert_snapshot!(scene.printed(&["export", "/a", "--ephemeral", "--name", "b"]), @"");
-    assert_snapshot!(scene.printed(&["tree", "/raw"]), @"");
+    assert_snapshot!(scene.printed(&["tree", "/a"]), @r"
+    /a
+      /alive
+        pid = 1
+    ");
+    assert_snapshot!(scene.printed(&["export", "/a"]), @"/a");
+    assert_snapshot!(scene.printed(&["export", "/a", "--ephemeral", "--name", "b"]), @r"
+    /b
+      /alive
+        pid = 1
+    ");
+    assert_snapshot!(scene.printed(&["tree", "/raw"]), @r"
+    /raw
+      string_value = 'bytes \xff'
+    ");
     let plain = scene.printed(&["tree", "--plain"]);
     assert!(!plain.contains("/treekeeper") && plain.contains("version = '<first>'"), "{plain}");
     assert!(scene.printed(&["tree", "--all"]).contains("/treekeeper\n  /state\n"));

@@ -35,7 +35,7 @@ fn a_url_that_is_not_used() {
     scene.configure("[git]\nretry_pause = '1ms'\n");
     let said = run("https://user:pa55word@127.0.0.1:1/trees.git");
     // Curl's own words differ from release to release.
-    assert_snapshot!(said.split("127.0.0.1 port").next().unwrap(), @"");
+    assert_snapshot!(said.split("127.0.0.1 port").next().unwrap(), @"error: couldn't fetch https://***@127.0.0.1:1/trees.git in 4 attempts: fatal: unable to access 'https://127.0.0.1:1/trees.git/': Failed to connect to");
     assert!(scene.freeze_tree().len() == 1);
 }
 
@@ -63,8 +63,11 @@ fn a_branch_that_is_missing() {
     error: branch main is not in the repository; there are: other
     hint: name a branch: --branch other
     ");
-    assert_snapshot!(scene.refusal(&["sync", "--branch=--upload-pack=x"], 1), @"");
-    assert_snapshot!(scene.refusal(&["sync", "--revision", "v1.0"], 1), @"");
+    assert_snapshot!(scene.refusal(&["sync", "--branch=--upload-pack=x"], 1), @r#"error: "--upload-pack=x" is not a branch, tag or commit id"#);
+    assert_snapshot!(scene.refusal(&["sync", "--revision", "v1.0"], 1), @r"
+    error: v1.0 is not a branch, tag or commit of the repository
+    hint: list what there is: git ls-remote URL
+    ");
 }
 
 #[test]
@@ -209,8 +212,18 @@ fn another_repository() {
         }
         scene.words(&output.stderr)
     };
-    assert_snapshot!(said(&["sync"], 3), @"");
-    assert_snapshot!(said(&["sync", "--force", "--allow-rewind"], 3), @"");
+    assert_snapshot!(said(&["sync"], 3), @r"
+    INFO VCS Version: <other>
+    INFO ZK Version: <first>
+    refused: this tree was deployed from another repository (root commit <first short>, this one has <other short>)
+    hint: if this one is to take over: `treekeeper sync --adopt`
+    ");
+    assert_snapshot!(said(&["sync", "--force", "--allow-rewind"], 3), @r"
+    INFO VCS Version: <other>
+    INFO ZK Version: <first>
+    refused: this tree was deployed from another repository (root commit <first short>, this one has <other short>)
+    hint: if this one is to take over: `treekeeper sync --adopt`
+    ");
     assert_snapshot!(said(&["sync", "--adopt"], 0), @"");
     assert_eq!(scene.session.text("/a"), r#"{"n":5}"#);
 }

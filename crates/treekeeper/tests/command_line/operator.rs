@@ -22,13 +22,26 @@ fn stop_note(scene: &Scene) -> serde_json::Value {
 fn a_stop_is_ended_by_resume() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let before = version(&scene);
-    assert_snapshot!(scene.said(&["stop", "--reason", "fire"]), @"");
+    assert_snapshot!(scene.said(&["stop", "--reason", "fire"]), @r"
+    ALL STOP: no host deploys, no sync goes on.
+    hint: `treekeeper resume` ends it
+    ");
     assert_eq!(version(&scene), json!(null));
-    assert_snapshot!(scene.printed(&["status"]), @"");
-    assert_snapshot!(scene.said(&["resume"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    ALL STOP by MACHINE at 2026-11-22T19:20:15.336779273Z: fire.
+    version   None
+    deployed  <first> by MACHINE at TIME
+    lock      free
+    ");
+    assert_snapshot!(scene.said(&["resume"]), @"Resumed: hosts should run <first>.");
     assert_eq!(version(&scene), before);
     assert_eq!(stop_note(&scene), json!(null));
-    assert_snapshot!(scene.printed(&["status"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    At <first short>, no hosts.
+    version   <first>
+    deployed  <first> by MACHINE at TIME
+    lock      free
+    ");
 }
 
 #[test]
@@ -36,7 +49,10 @@ fn a_second_stop_keeps_what_the_first_replaced() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let before = version(&scene);
     scene.said(&["stop", "--reason", "fire"]);
-    assert_snapshot!(scene.said(&["stop", "--reason", "and flood"]), @"");
+    assert_snapshot!(scene.said(&["stop", "--reason", "and flood"]), @r"
+    The cluster was stopped already.
+    hint: `treekeeper resume` ends it
+    ");
     assert_eq!(stop_note(&scene)["reason"], "and flood");
     assert_eq!(stop_note(&scene)["replaced"], before.to_string());
     scene.said(&["stop"]);
@@ -50,9 +66,17 @@ fn a_stop_raised_by_an_agent_is_resumed_to_the_deployed_commit() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let before = version(&scene);
     scene.session.set("/hosts", br#"{"version":null,"why":"disk"}"#);
-    assert_snapshot!(scene.printed(&["status"]), @"");
-    assert_snapshot!(scene.said(&["stop"]), @"");
-    assert_snapshot!(scene.said(&["resume"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    ALL STOP.
+    version   None
+    deployed  <first> by MACHINE at TIME
+    lock      free
+    ");
+    assert_snapshot!(scene.said(&["stop"]), @r"
+    The cluster was stopped already.
+    hint: `treekeeper resume` ends it
+    ");
+    assert_snapshot!(scene.said(&["resume"]), @"Resumed: hosts should run <first>.");
     assert_eq!(scene.session.json("/hosts"), json!({"version": before, "why": "disk"}));
 }
 
@@ -60,9 +84,15 @@ fn a_stop_raised_by_an_agent_is_resumed_to_the_deployed_commit() {
 fn resume_to_a_named_version() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     scene.said(&["stop"]);
-    assert_snapshot!(scene.said(&["resume", "127"]), @"");
+    assert_snapshot!(scene.said(&["resume", "127"]), @"Resumed: hosts should run 127.");
     assert_eq!(version(&scene), json!("127"));
-    assert_snapshot!(scene.printed(&["status"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    At 127, no hosts.
+    version   127
+    deployed  <first> by MACHINE at TIME
+              the version was altered by hand since
+    lock      free
+    ");
 }
 
 #[test]
@@ -74,23 +104,51 @@ fn resume_while_a_sync_is_half_applied_writes_false() {
     (state["step"], state["steps"]) = (json!(3), json!(9));
     scene.session.set("/treekeeper/state", state.to_string().as_bytes());
     scene.session.set("/hosts", br#"{"version":null}"#);
-    assert_snapshot!(scene.printed(&["status"]), @"");
-    assert_snapshot!(scene.said(&["resume", "127"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    ALL STOP.
+    version   None
+    deployed  <first> by MACHINE at TIME
+    lock      free
+    ");
+    assert_snapshot!(scene.said(&["resume", "127"]), @"Resumed with the version False: the tree is incomplete, hosts hold until the next sync has finished it.");
     assert_eq!(version(&scene), json!(false));
-    assert_snapshot!(scene.printed(&["status"]), @"");
-    assert_snapshot!(scene.said(&["sync"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    Incomplete: 3 of 9 batches of 012345678901 are in the tree; the next sync finishes it.
+    version   False
+    deployed  <first> by MACHINE at TIME
+    lock      free
+    ");
+    assert_snapshot!(scene.said(&["sync"]), @r"
+    INFO VCS Version: <first>
+    INFO ZK Version: False
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    Synced to <first short>: 0 created, 0 changed, 0 deleted in 1 transaction.
+    ");
 }
 
 #[test]
 fn a_stop_before_the_first_sync_holds_it() {
     let scene = Scene::new();
     scene.commit("first", &[("a.zk", GOOD)]);
-    assert_snapshot!(scene.printed(&["status"]), @"");
-    assert_snapshot!(scene.said(&["stop"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    Never synced: there is no /hosts.
+    lock      free
+    ");
+    assert_snapshot!(scene.said(&["stop"]), @r"
+    ALL STOP: no host deploys, no sync goes on.
+    hint: `treekeeper resume` ends it
+    ");
     assert_eq!(version(&scene), json!(null));
-    assert_snapshot!(scene.refusal(&["sync"], 5), @"");
-    assert_snapshot!(scene.refusal(&["resume"], 1), @"");
-    assert_snapshot!(scene.said(&["resume", "initial"]), @"");
+    assert_snapshot!(scene.refusal(&["sync"], 5), @r"
+    CRITICAL ALL STOP, cluster version is None
+    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    ");
+    assert_snapshot!(scene.refusal(&["resume"], 1), @r"
+    error: nothing tells which version to go back to
+    hint: name it: `treekeeper resume VERSION`, with the commit that the hosts run
+    ");
+    assert_snapshot!(scene.said(&["resume", "initial"]), @"Resumed: hosts should run initial.");
     scene.said(&["sync"]);
 }
 
@@ -98,11 +156,22 @@ fn a_stop_before_the_first_sync_holds_it() {
 fn a_pause_ends_with_the_next_sync() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let before = version(&scene);
-    assert_snapshot!(scene.said(&["pause"]), @"");
+    assert_snapshot!(scene.said(&["pause"]), @"Paused: the version of /hosts is False; the next sync ends it.");
     assert_eq!(version(&scene), json!(false));
-    assert_snapshot!(scene.printed(&["status"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    Paused: the version is False; the next sync goes on without asking for convergence.
+    version   False
+    deployed  <first> by MACHINE at TIME
+    lock      free
+    ");
     scene.said(&["pause"]);
-    assert_snapshot!(scene.said(&["sync"]), @"");
+    assert_snapshot!(scene.said(&["sync"]), @r"
+    INFO VCS Version: <first>
+    INFO ZK Version: False
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    Synced to <first short>: 0 created, 0 changed, 0 deleted in 1 transaction.
+    ");
     assert_eq!(version(&scene), before);
 }
 
@@ -111,7 +180,7 @@ fn a_pause_ends_with_resume() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let before = version(&scene);
     scene.said(&["pause"]);
-    assert_snapshot!(scene.said(&["resume"]), @"");
+    assert_snapshot!(scene.said(&["resume"]), @"Resumed: hosts should run <first>.");
     assert_eq!(version(&scene), before);
 }
 
@@ -121,8 +190,11 @@ fn a_pause_does_not_lift_a_stop() {
     let before = version(&scene);
     scene.said(&["pause"]);
     scene.said(&["stop"]);
-    assert_snapshot!(scene.refusal(&["pause"], 5), @"");
-    assert_snapshot!(scene.said(&["resume"]), @"");
+    assert_snapshot!(scene.refusal(&["pause"], 5), @r"
+    error: the cluster is stopped, and a pause would lift that
+    hint: `treekeeper resume` ends the stop
+    ");
+    assert_snapshot!(scene.said(&["resume"]), @"Resumed with the version False: the tree is incomplete, hosts hold until the next sync has finished it.");
     assert_eq!(version(&scene), json!(false), "the stop replaced a pause, and gives the pause back");
     scene.said(&["resume"]);
     assert_eq!(version(&scene), before);
@@ -153,48 +225,197 @@ fn status_tells_hosts_and_what_ails_them() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let id = version(&scene).as_str().unwrap().to_owned();
     scene.session.create("/hosts/web-1", format!("{{\"version\":\"{id}\"}}").as_bytes());
-    assert_snapshot!(scene.printed(&["status"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    Converged: 1 of 1 hosts at <first short>.
+    version   <first>
+    deployed  <first> by MACHINE at TIME
+    lock      free
+    host      web-1  <first short>
+    ");
     scene.session.create("/hosts/web-2", br#"{"version":"old","error":"no space\u001b[31m"}"#);
     scene.session.create("/hosts/web-3", b"raw");
     scene.session.create("/hosts/web-4", br#"{"version =>":"/hosts/web-1"}"#);
     let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
     lock.hold();
-    assert_snapshot!(scene.printed(&["status"]), @"");
-    assert_snapshot!(scene.printed(&["status", "--json"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    Converging: 2 of 4 hosts at <first short>.
+    version   <first>
+    deployed  <first> by MACHINE at TIME
+    lock      /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  0
+    host      web-1  <first short>
+    host      web-2  old  behind  error: no space\u{1b}[31m
+    host      web-3  no version  behind
+    host      web-4  <first short>
+    ");
+    assert_snapshot!(scene.printed(&["status", "--json"]), @r#"
+    {
+      "hosts": [
+        {
+          "behind": false,
+          "error": null,
+          "name": "web-1",
+          "version": "<first>"
+        },
+        {
+          "behind": true,
+          "error": "no space\\u{1b}[31m",
+          "name": "web-2",
+          "version": "old"
+        },
+        {
+          "behind": true,
+          "error": null,
+          "name": "web-3",
+          "version": null
+        },
+        {
+          "behind": false,
+          "error": null,
+          "name": "web-4",
+          "version": "<first>"
+        }
+      ],
+      "lock": [
+        {
+          "created_ms": 1795375217325,
+          "data": "0",
+          "ephemeral": true,
+          "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
+          "session": "0xSESSION"
+        }
+      ],
+      "paused": false,
+      "schema": 1,
+      "state": {
+        "at": "TIME",
+        "by": "MACHINE",
+        "commit": "<first>",
+        "from": null,
+        "generation": 1,
+        "grants": {
+          "adopt": false,
+          "allow_delete": null,
+          "allow_rewind": false,
+          "commit": "",
+          "prune_roots": false
+        },
+        "lock": "zktools",
+        "orphans": [],
+        "outcomes": [
+          {
+            "commit": "<first>",
+            "step": 0,
+            "sync_id": "HEX"
+          }
+        ],
+        "phase": "clean",
+        "pinned": null,
+        "repository": "<first>",
+        "roots": [
+          "a"
+        ],
+        "schema": 1,
+        "step": 0,
+        "steps": 0,
+        "stop": null,
+        "sync_id": "HEX",
+        "to": null
+      },
+      "status": "Converging: 2 of 4 hosts at <first short>.",
+      "stopped": false,
+      "version": "<first>"
+    }
+    "#);
 }
 
 #[test]
 fn status_of_an_empty_cluster_and_of_a_damaged_one() {
     let scene = Scene::new();
-    assert_snapshot!(scene.printed(&["status"]), @"");
-    assert_snapshot!(scene.printed(&["status", "--json"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    Never synced: there is no /hosts.
+    lock      free
+    ");
+    assert_snapshot!(scene.printed(&["status", "--json"]), @r#"
+    {
+      "hosts": [],
+      "lock": [],
+      "paused": false,
+      "schema": 1,
+      "state": null,
+      "status": "Never synced: there is no /hosts.",
+      "stopped": false,
+      "version": "initial"
+    }
+    "#);
     scene.session.create("/hosts", b"raw");
-    assert_snapshot!(scene.printed(&["status"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    Broken: /hosts holds data that are not a JSON object.
+    lock      free
+    ");
     scene.session.set("/hosts", br#"{"version":0}"#);
-    assert_snapshot!(scene.printed(&["status"]), @"");
+    assert_snapshot!(scene.printed(&["status"]), @r"
+    At 0, no hosts.
+    version   0
+    lock      free
+    ");
 }
 
 #[test]
 fn lock_show_names_the_holder_and_those_who_wait() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
-    assert_snapshot!(scene.printed(&["lock", "show"]), @"");
+    assert_snapshot!(scene.printed(&["lock", "show"]), @"The zktools lock is free.");
     let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
     lock.hold();
     scene.session.create_candidate("/ZktoolsLocks/,hosts/0123456789abcdef0123456789abcdef-lock--", b"{\"by\":\"jim\"}");
     scene.session.create("/ZktoolsLocks/,hosts/by-hand--9999999999", b"\x1b[31m");
-    assert_snapshot!(scene.printed(&["lock", "show"]), @"");
-    assert_snapshot!(scene.printed(&["lock", "show", "--json"]), @"");
+    assert_snapshot!(scene.printed(&["lock", "show"]), @r#"
+    holds  /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  0
+    waits  /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  {"by":"jim"}
+    waits  /ZktoolsLocks/,hosts/by-hand--9999999999  since TIME  left by hand (not ephemeral: it will never expire)  \u{1b}[31m
+    "#);
+    assert_snapshot!(scene.printed(&["lock", "show", "--json"]), @r#"
+    {
+      "contenders": [
+        {
+          "created_ms": 1795375215784,
+          "data": "0",
+          "ephemeral": true,
+          "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
+          "session": "0xSESSION"
+        },
+        {
+          "created_ms": 1795375215785,
+          "data": "{\"by\":\"jim\"}",
+          "ephemeral": true,
+          "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
+          "session": "0xSESSION"
+        },
+        {
+          "created_ms": 1795375215786,
+          "data": "\\u{1b}[31m",
+          "ephemeral": false,
+          "node": "/ZktoolsLocks/,hosts/by-hand--9999999999",
+          "session": null
+        }
+      ],
+      "lock": "zktools",
+      "schema": 1
+    }
+    "#);
     lock.release();
-    assert_snapshot!(scene.printed(&["lock", "show"]), @"");
+    assert_snapshot!(scene.printed(&["lock", "show"]), @r#"
+    holds  /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  {"by":"jim"}
+    waits  /ZktoolsLocks/,hosts/by-hand--9999999999  since TIME  left by hand (not ephemeral: it will never expire)  \u{1b}[31m
+    "#);
 }
 
 #[test]
 fn lock_show_of_both_queues() {
     let scene = Scene::new();
-    assert_snapshot!(scene.printed(&["lock", "show", "--lock", "both"]), @"");
+    assert_snapshot!(scene.printed(&["lock", "show", "--lock", "both"]), @"The both lock is free.");
     let mut kazoo = ForeignLock::new(Style::Kazoo, &scene.connect);
     kazoo.hold();
     let shown = scene.printed(&["lock", "show", "--lock", "both"]);
     assert!(shown.starts_with("holds  /hosts-lock/"), "{shown}");
-    assert_snapshot!(scene.printed(&["lock", "show"]), @"");
+    assert_snapshot!(scene.printed(&["lock", "show"]), @"The zktools lock is free.");
 }

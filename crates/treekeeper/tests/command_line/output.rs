@@ -14,28 +14,96 @@ fn validate_reads_files_and_directories() {
     treekeeper.file("trees/a.zk", GOOD);
     treekeeper.file("trees/b.zkx", "/a\n  m = 1\n/b\n");
     treekeeper.file("trees/readme", "not a tree file\n");
-    assert_snapshot!(treekeeper.stdout(&["validate", "trees"]), @"");
-    assert_snapshot!(treekeeper.stdout(&["validate", "trees/a.zk"]), @"");
-    assert_snapshot!(treekeeper.stdout(&["validate", "trees", "--json"]), @"");
+    assert_snapshot!(treekeeper.stdout(&["validate", "trees"]), @"Valid: 2 files, 2 znodes.");
+    assert_snapshot!(treekeeper.stdout(&["validate", "trees/a.zk"]), @"Valid: 1 files, 1 znodes.");
+    assert_snapshot!(treekeeper.stdout(&["validate", "trees", "--json"]), @r#"
+    {
+      "diagnostics": [],
+      "files": 2,
+      "schema": 1,
+      "znodes": 2
+    }
+    "#);
     treekeeper.file("trees/c.zk", "/a\n  what is this\n");
     let output = treekeeper.run(&["validate", "trees"]).expect(1);
-    assert_snapshot!(output.stderr, @"");
+    assert_snapshot!(output.stderr, @r"
+    error[TK0101]: this is neither a node nor a property nor a link
+     --> c.zk:2:3
+      |
+    2 |   what is this
+      |   ^^^^^^^^^^^^
+      = help: write `/name`, `name = value`, `name -> /target` or `name => /target property`
+    error[TK0302]: the top-level node /a is defined by two .zk files
+     --> c.zk:1:1
+      |
+    1 | /a
+      | ^^ defined again here
+     ::: a.zk:1:1
+      |
+    1 | /a
+      | -- first defined here
+      = help: join the two definitions, or rename this file to .zkx to lay it over the other
+    error: the tree files have 2 errors; nothing was written
+    ");
     assert_eq!(output.stdout, "");
     let output = treekeeper.run(&["validate", "--json", "trees"]).expect(1);
-    assert_snapshot!(output.stdout, @"");
+    assert_snapshot!(output.stdout, @r#"
+    {
+      "diagnostics": [
+        {
+          "code": "TK0101",
+          "column": 3,
+          "file": "c.zk",
+          "help": "write `/name`, `name = value`, `name -> /target` or `name => /target property`",
+          "line": 2,
+          "message": "this is neither a node nor a property nor a link"
+        },
+        {
+          "code": "TK0302",
+          "column": 1,
+          "file": "c.zk",
+          "help": "join the two definitions, or rename this file to .zkx to lay it over the other",
+          "line": 1,
+          "message": "the top-level node /a is defined by two .zk files"
+        }
+      ],
+      "files": 3,
+      "schema": 1,
+      "znodes": 0
+    }
+    "#);
     assert_eq!(output.stderr, "");
-    assert_snapshot!(treekeeper.run(&["validate", "absent.zk"]).expect(1).stderr, @"");
-    assert_snapshot!(treekeeper.run(&["validate"]).expect(64).stderr, @"");
+    assert_snapshot!(treekeeper.run(&["validate", "absent.zk"]).expect(1).stderr, @"error: couldn't look at absent.zk");
+    assert_snapshot!(treekeeper.run(&["validate"]).expect(64).stderr, @r"
+    error: the following required arguments were not provided:
+      <PATH>...
+
+    Usage: treekeeper validate <PATH>...
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn parse_prints_json() {
     let treekeeper = Treekeeper::offline();
     treekeeper.file("a.zk", "/b : t\n  n = 1\n  l -> /x\n  /c\n/a\n");
-    assert_snapshot!(treekeeper.stdout(&["parse", "a.zk"]), @"");
+    assert_snapshot!(treekeeper.stdout(&["parse", "a.zk"]), @r#"{"name":"","properties":{},"children":[{"name":"a","properties":{},"children":[]},{"name":"b","properties":{"l ->":"/x","n":1,"type":"t"},"children":[{"name":"c","properties":{},"children":[]}]}]}"#);
     treekeeper.file("b.zk", "/b\n/b\n");
     let output = treekeeper.run(&["parse", "b.zk"]).expect(1);
-    assert_snapshot!(output.stderr, @"");
+    assert_snapshot!(output.stderr, @r"
+    error[TK0105]: the node /b is there already
+     --> b.zk:2:1
+      |
+    2 | /b
+      | ^^ again here
+     ::: b.zk:1:1
+      |
+    1 | /b
+      | -- first here
+      = help: put everything of the node below one line
+    error: the tree files have 1 error; nothing was written
+    ");
     assert_eq!(output.stdout, "");
 }
 
@@ -78,22 +146,239 @@ fn a_flag_goes_over_the_environment_and_that_over_the_file() {
 fn wrong_usage_exits_64() {
     let treekeeper = Treekeeper::offline();
     let said = |arguments: &[&str]| treekeeper.run(arguments).expect(64).stderr;
-    assert_snapshot!(said(&["synk"]), @"");
-    assert_snapshot!(said(&["sync", "--dry"]), @"");
-    assert_snapshot!(said(&["sync", "--lock-wait", "soon"]), @"");
-    assert_snapshot!(said(&["sync", "-q", "-v"]), @"");
-    assert_snapshot!(said(&["status", "--lock", "flock"]), @"");
+    assert_snapshot!(said(&["synk"]), @r"
+    error: unrecognized subcommand 'synk'
+
+      tip: a similar subcommand exists: 'sync'
+
+    Usage: treekeeper [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(said(&["sync", "--dry"]), @r"
+    error: unexpected argument '--dry' found
+
+      tip: a similar argument exists: '--dry-run'
+
+    Usage: treekeeper sync --dry-run
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(said(&["sync", "--lock-wait", "soon"]), @r"
+    error: invalid value 'soon' for '--lock-wait <SECONDS>': invalid digit found in string
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(said(&["sync", "-q", "-v"]), @r"
+    error: the argument '--quiet' cannot be used with '--verbose'
+
+    Usage: treekeeper sync --quiet
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(said(&["status", "--lock", "flock"]), @r"
+    error: invalid value 'flock' for '--lock <STYLE>'
+      [possible values: zktools, kazoo, both]
+
+    For more information, try '--help'.
+    ");
     assert!(said(&[]).contains("Usage: treekeeper"));
 }
 
 #[test]
 fn the_help_of_the_program() {
-    assert_snapshot!(Treekeeper::offline().stdout(&["--help"]), @"");
+    assert_snapshot!(Treekeeper::offline().stdout(&["--help"]), @r"
+    GitOps for Apache ZooKeeper: keeps the tree of a cluster equal to tree files in git
+
+    Usage: treekeeper [OPTIONS] <COMMAND>
+
+    Commands:
+      sync         Make the live tree what the newest commit says, and set the version of /hosts to it
+      plan         Show what sync would do, per znode and property
+      status       Say in one sentence how the cluster is, then versions, hosts and the lock
+      stop         ALL STOP: set the version of /hosts to None, so that no host deploys and no sync goes
+                   on
+      resume       End a stop or a pause: put a version back
+      pause        Set the version of /hosts to False: hosts hold; the next sync goes on without asking
+                   for convergence, and ends the pause
+      lock         Look at the cluster lock
+      validate     Parse and merge tree files offline, and report everything that is wrong with them
+      parse        Print a parsed tree file as JSON
+      tree         Print the live tree, ephemeral znodes included
+      export       Print the live tree as a tree file
+      import       Import one tree file at a path, with the same planner, lock and transactions as sync
+      get          Print a znode's properties as JSON, or one property, links followed
+      set          Set properties of a znode; the others stay
+      ln           Set a symbolic link: TARGET is what the link shows, SOURCE the path of the link
+      resolve      Print the real path, symbolic links resolved
+      completions  Print a completion script for a shell
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
+      -z, --zookeeper <HOST:PORT[,HOST:PORT...][/CHROOT]>
+              ZooKeeper servers and chroot [env: TREEKEEPER_ZOOKEEPER, then ZC_ZK_CONNECTION_STRING;
+              default: 127.0.0.1:2181]
+
+      -u, --url <GIT_URL>
+              The git repository: ssh, https, or a local path
+
+          --branch <NAME>
+              The branch [default: the remote's HEAD]
+
+          --path <DIR>
+              Directory of the tree files in the repository; only files directly in it are read
+              [default: its root]
+
+      -t, --tree-directory <DIR>
+              Where the bare mirror of the repository lives [default: in the user's state directory]
+
+          --config <FILE>
+              Configuration file [default: treekeeper/treekeeper.toml in the user's and the system's
+              configuration directory]
+
+          --overlay <MODE>
+              How .zkx files are laid over .zk files: property by property, or replacing whole nodes as
+              the original did
+
+              Possible values:
+              - merge:   Property by property
+              - replace: Whole nodes, as the original
+
+          --lock <STYLE>
+              Which foreign syncers the lock excludes
+
+              Possible values:
+              - zktools: /ZktoolsLocks/,hosts (zc.zkdeployment up to 0.14)
+              - kazoo:   /hosts-lock (zc.zkdeployment from 0.14.1)
+              - both:    Both of them
+
+          --json
+              Print JSON on standard output
+
+      -v, --verbose
+              Tell on standard error what is being done
+
+      -q, --quiet
+              Print errors only
+
+          --color <WHEN>
+              When to colour
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR is set
+              - always: Always
+              - never:  Never
+              
+              [default: auto]
+
+    Exit codes: 0 done or in sync, 1 error, 2 differences (with --exit-code), 3 refused by policy, 4
+    hosts not converged, 5 stopped, 6 lock held, 7 plan stale, 8 outcome unknown, 64 usage
+    ");
 }
 
 #[test]
 fn the_help_of_sync() {
-    assert_snapshot!(Treekeeper::offline().stdout(&["sync", "--help"]), @"");
+    assert_snapshot!(Treekeeper::offline().stdout(&["sync", "--help"]), @r"
+    Make the live tree what the newest commit says, and set the version of /hosts to it
+
+    Usage: treekeeper sync [OPTIONS]
+
+    Options:
+      -d, --dry-run
+              Show the plan and change nothing
+
+      -f, --force
+              Sync in spite of ALL STOP and of hosts that have not converged; never lifts the lock, the
+              delete budget or history
+
+          --repair
+              Sync an equal version too, so that changes made by hand go
+
+          --revision <REV>
+              Sync this commit, tag or branch instead of the branch's tip
+
+          --lock-wait <SECONDS>
+              Wait so long for the lock
+
+          --allow-delete <N>
+              Allow the plan to delete so many znodes, this once
+
+          --allow-rewind
+              Allow a commit that does not descend from the deployed one, this once
+
+          --adopt
+              Take over a tree that another repository or lock style has managed
+
+          --prune-roots
+              Delete top-level znodes that earlier commits defined and this one doesn't
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Global options:
+      -z, --zookeeper <HOST:PORT[,HOST:PORT...][/CHROOT]>
+              ZooKeeper servers and chroot [env: TREEKEEPER_ZOOKEEPER, then ZC_ZK_CONNECTION_STRING;
+              default: 127.0.0.1:2181]
+
+      -u, --url <GIT_URL>
+              The git repository: ssh, https, or a local path
+
+          --branch <NAME>
+              The branch [default: the remote's HEAD]
+
+          --path <DIR>
+              Directory of the tree files in the repository; only files directly in it are read
+              [default: its root]
+
+      -t, --tree-directory <DIR>
+              Where the bare mirror of the repository lives [default: in the user's state directory]
+
+          --config <FILE>
+              Configuration file [default: treekeeper/treekeeper.toml in the user's and the system's
+              configuration directory]
+
+          --overlay <MODE>
+              How .zkx files are laid over .zk files: property by property, or replacing whole nodes as
+              the original did
+
+              Possible values:
+              - merge:   Property by property
+              - replace: Whole nodes, as the original
+
+          --lock <STYLE>
+              Which foreign syncers the lock excludes
+
+              Possible values:
+              - zktools: /ZktoolsLocks/,hosts (zc.zkdeployment up to 0.14)
+              - kazoo:   /hosts-lock (zc.zkdeployment from 0.14.1)
+              - both:    Both of them
+
+          --json
+              Print JSON on standard output
+
+      -v, --verbose
+              Tell on standard error what is being done
+
+      -q, --quiet
+              Print errors only
+
+          --color <WHEN>
+              When to colour
+
+              Possible values:
+              - auto:   On a terminal, unless NO_COLOR is set
+              - always: Always
+              - never:  Never
+              
+              [default: auto]
+    ");
 }
 
 #[test]
@@ -115,7 +400,12 @@ fn verbose_tells_the_steps_and_the_log_stays_what_it_is() {
     let output = scene.treekeeper.run(&["sync", "-v"]).expect(0);
     let said = scene.words(&output.stderr);
     let log: Vec<&str> = said.lines().filter(|line| line.starts_with("INFO ")).collect();
-    assert_snapshot!(log.join("\n"), @"");
+    assert_snapshot!(log.join("\n"), @r"
+    INFO VCS Version: <second>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    ");
     assert!(said.contains("performing request=\"commit\""), "{said}");
 }
 
@@ -137,13 +427,39 @@ fn colours_come_when_they_are_asked_for() {
 fn json_says_how_a_sync_ended() {
     let scene = Scene::new();
     scene.commit("first", &[("a.zk", GOOD)]);
-    assert_snapshot!(scene.printed(&["plan", "--json"]), @"");
-    assert_snapshot!(scene.printed(&["sync", "--json"]), @"");
-    assert_snapshot!(scene.printed(&["sync", "--json"]), @"");
+    assert_snapshot!(scene.printed(&["plan", "--json"]), @r#"
+    {"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":NUMBER,
+    "changes":[
+    {"action":"create","path":"/a","properties":[{"action":"add","key":"n","new":1}]}],
+    "spared":[],
+    "orphans":[],
+    "obstacles":[]}
+    "#);
+    assert_snapshot!(scene.printed(&["sync", "--json"]), @r#"
+    {"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":0,"bytes":0,
+    "changes":[
+    {"action":"create","path":"/a","properties":[{"action":"add","key":"n","new":1}]}],
+    "spared":[],
+    "orphans":[],
+    "obstacles":[]}
+    "#);
+    assert_snapshot!(scene.printed(&["sync", "--json"]), @r#"
+    {"schema":1,"counts":{"create":0,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":0,"bytes":0,
+    "changes":[],
+    "spared":[],
+    "orphans":[],
+    "obstacles":[]}
+    "#);
     scene.session.create("/hosts/lame", br#"{"version":"old"}"#);
     scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
     let refused = scene.treekeeper.run(&["sync", "--json"]).expect(4);
-    assert_snapshot!(scene.words(&refused.stdout), @"");
+    assert_snapshot!(scene.words(&refused.stdout), @r#"
+    {"schema":1,"counts":{"create":0,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":0,"bytes":0,
+    "changes":[],
+    "spared":[],
+    "orphans":[],
+    "obstacles":[]}
+    "#);
 }
 
 #[test]

@@ -30,9 +30,18 @@ fn zookeeper_that_cannot_be_reached() {
         let output = scene.treekeeper.run(&[arguments, &["--zookeeper", "127.0.0.1:1,127.0.0.1:2/x"]].concat());
         scene.words(&output.expect(1).stderr)
     };
-    assert_snapshot!(said(&["sync"]), @"");
-    assert_snapshot!(said(&["status"]), @"");
-    assert_snapshot!(said(&["stop"]), @"");
+    assert_snapshot!(said(&["sync"]), @r"
+    error: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server answers
+    hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there
+    ");
+    assert_snapshot!(said(&["status"]), @r"
+    error: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server answers
+    hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there
+    ");
+    assert_snapshot!(said(&["stop"]), @r"
+    error: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server answers
+    hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there
+    ");
 }
 
 #[test]
@@ -46,7 +55,10 @@ fn a_chroot_that_is_not_there() {
         assert_eq!(scene.freeze(), before);
         scene.words(&output.stderr)
     };
-    assert_snapshot!(said(&["sync"]), @"");
+    assert_snapshot!(said(&["sync"]), @r"
+    error: the chroot /t103/nowhere does not exist
+    hint: create it: `zkCli.sh create /t103/nowhere`, or correct the connection string
+    ");
     for arguments in [&["tree"][..], &["status"], &["stop"], &["pause"], &["lock", "show"], &["get", "/"]] {
         assert_eq!(said(arguments), said(&["sync"]), "{arguments:?}");
     }
@@ -71,7 +83,7 @@ fn all_stop() {
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
     ~ /a
         ~ n = 1 -> 2
-    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 51 bytes).
+    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 52 bytes).
     A sync would be refused now:
       - the cluster is stopped
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
@@ -178,7 +190,7 @@ fn hosts_that_lag_are_all_told_in_order() {
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
     ~ /a
         ~ n = 1 -> 2
-    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 51 bytes).
+    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 52 bytes).
     A sync would be refused now:
       - host alpha has not converged (no version -> <first>)
       - host gamma has not converged (7 -> <first>)
@@ -278,7 +290,7 @@ fn configuration_that_is_wrong() {
     assert_snapshot!(said("lock_wait = 'soon'\n"), @r#"error: lock_wait = "soon" is not a duration such as "30s""#);
     scene.configure("");
     let output = scene.treekeeper.run(&["sync", "--zookeeper", ","]).expect(1);
-    assert_snapshot!(output.stderr, @"");
+    assert_snapshot!(output.stderr, @r#"error: no server in the connection string ",""#);
 }
 
 #[test]

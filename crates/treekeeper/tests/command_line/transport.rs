@@ -31,10 +31,19 @@ fn a_local_path_and_a_bare_clone_of_it() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let bare = scene.treekeeper.home().join("bare.git");
     scene.repository.git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
-    assert_snapshot!(scene.said(&["sync", "--url", bare.to_str().unwrap()]), @"");
-    assert_snapshot!(scene.said(&["sync", "--url", "bare.git"]), @"");
+    assert_snapshot!(scene.said(&["sync", "--url", bare.to_str().unwrap()]), @r"
+    INFO VCS Version: <first>
+    INFO ZK Version: <first>
+    ");
+    assert_snapshot!(scene.said(&["sync", "--url", "bare.git"]), @r"
+    INFO VCS Version: <first>
+    INFO ZK Version: <first>
+    ");
     let url = format!("file://{}", bare.display());
-    assert_snapshot!(scene.said(&["sync", "--url", &url]), @"");
+    assert_snapshot!(scene.said(&["sync", "--url", &url]), @r"
+    INFO VCS Version: <first>
+    INFO ZK Version: <first>
+    ");
 }
 
 #[test]
@@ -46,7 +55,13 @@ fn ssh_by_git_ssh_command() {
     scene.commit("first", &[("a.zk", GOOD)]);
     let url = format!("ssh://git@git.example.com{}", scene.repository.path().display());
     let output = treekeeper.run(&["sync", "--url", &url]).expect(0);
-    assert_snapshot!(scene.words(&output.stderr), @"");
+    assert_snapshot!(scene.words(&output.stderr), @r"
+    INFO VCS Version: <first>
+    INFO ZK Version: initial
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    Synced to <first short>: 1 created, 0 changed, 0 deleted in 1 transaction.
+    ");
     let log = ssh_log(&treekeeper);
     assert!(log.contains("git@git.example.com") && log.contains("git-upload-pack"), "{log}");
     let url = format!("git@git.example.com:{}", scene.repository.path().display());
@@ -74,7 +89,10 @@ fn ssh_that_fails_says_what_ssh_said() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     scene.treekeeper.file(".gitconfig", format!("[core]\n\tsshCommand = {}\n", path.display()));
     scene.configure("[git]\nretry_pause = '1ms'\n");
-    assert_snapshot!(scene.refusal(&["sync", "--url", "git@git.example.com:trees"], 1), @"");
+    assert_snapshot!(scene.refusal(&["sync", "--url", "git@git.example.com:trees"], 1), @r"
+    error: couldn't fetch git@git.example.com:trees in 4 attempts: Host key verification failed.; fatal: Could not read from remote repository.; Please make sure you have the correct access rights; and the repository exists.
+    hint: as this user, connect once with ssh and check the host key before you accept it
+    ");
 }
 
 #[test]
@@ -102,7 +120,10 @@ fn a_fetch_is_tried_four_times() {
     assert_eq!(ssh_log(&scene.treekeeper).lines().count(), 4, "one attempt and three retries");
     scene.configure("[git]\nretries = 0\n");
     std::fs::remove_file(&log).unwrap();
-    assert_snapshot!(scene.refusal(&["sync", "--url", &url], 1), @"");
+    assert_snapshot!(scene.refusal(&["sync", "--url", &url], 1), @r"
+    error: couldn't fetch ssh://git@git.example.comREPOSITORY in 1 attempt: fatal: Could not read from remote repository.; Please make sure you have the correct access rights; and the repository exists.
+    hint: see whether git itself gets there as this user: git ls-remote ssh://git@git.example.comREPOSITORY
+    ");
     assert_eq!(ssh_log(&scene.treekeeper).lines().count(), 1);
 }
 

@@ -4,7 +4,9 @@
 //! Nothing in this crate reads a clock, a file, an environment variable or a socket; `now` and everything
 //! observed are arguments. The shell (crate `treekeeper`) does all input and output.
 
+pub mod gate;
 pub mod layer;
 pub mod model;
+pub mod operation;
 pub mod plan;
 pub mod treefile;

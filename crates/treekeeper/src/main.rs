@@ -1,2 +1,7 @@
-//! treekeeper: GitOps for Apache ZooKeeper.
-fn main() {}
+//! The program `treekeeper`: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    treekeeper::cli::main()
+}

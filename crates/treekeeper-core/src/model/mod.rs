@@ -2,17 +2,24 @@
 //!
 //! Floor 0. Nothing here decides anything; no room above is imported.
 
+pub mod cluster;
 mod codec;
 mod data;
+pub mod links;
 mod path;
+mod printable;
+pub mod python;
+pub mod secret;
 mod text;
 mod tree;
 mod value;
 mod version;
 
-pub use codec::{EncodeError, decode, encode, json_value, write_json};
+pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, json_value, write_json};
 pub use data::{NodeData, Properties};
+pub(crate) use path::deceives;
 pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};
+pub use printable::{printable, unprintable};
 pub use text::Text;
 pub use tree::{DesiredNode, DesiredTree, LiveNode, LiveTree, NodeId, RootScope, Tree};
 pub use value::Value;

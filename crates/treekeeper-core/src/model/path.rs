@@ -56,7 +56,8 @@ fn refused_by_servers(character: char) -> bool {
     matches!(u32::from(character), 0..=0x1F | 0x7F..=0x9F | 0xD800..=0xF8FF | 0xFFF0..)
 }
 
-fn deceives(character: char) -> bool {
+/// Tells whether the character hides or reorders what stands beside it (RELIABILITY.md M7).
+pub(crate) fn deceives(character: char) -> bool {
     matches!(
         u32::from(character),
         0x61C | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x2064 | 0x2066..=0x206F | 0xFEFF

@@ -49,16 +49,10 @@ impl Text {
     pub fn code_points(&self) -> impl Iterator<Item = u32> + '_ {
         let mut rest: &[u8] = &self.0;
         std::iter::from_fn(move || {
-            let first = *rest.first()?;
-            let (length, initial) = match first {
-                0x00..=0x7F => (1, u32::from(first)),
-                0xC0..=0xDF => (2, u32::from(first & 0x1F)),
-                0xE0..=0xEF => (3, u32::from(first & 0x0F)),
-                _ => (4, u32::from(first & 0x07)),
-            };
-            let value = rest[1..length]
-                .iter()
-                .fold(initial, |value, byte| value << 6 | u32::from(byte & 0x3F));
+            if rest.is_empty() {
+                return None;
+            }
+            let (value, length) = first_code_point(rest);
             rest = &rest[length..];
             Some(value)
         })
@@ -89,6 +83,67 @@ impl Text {
     /// Tells whether there are no characters.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Returns the first code point of `bytes`, which are generalised UTF-8 and not empty, and its length.
+pub(super) fn first_code_point(bytes: &[u8]) -> (u32, usize) {
+    let first = bytes[0];
+    let (length, initial) = match first {
+        0x00..=0x7F => (1, u32::from(first)),
+        0xC0..=0xDF => (2, u32::from(first & 0x1F)),
+        0xE0..=0xEF => (3, u32::from(first & 0x0F)),
+        _ => (4, u32::from(first & 0x07)),
+    };
+    (
+        bytes[1..length]
+            .iter()
+            .fold(initial, |value, byte| value << 6 | u32::from(byte & 0x3F)),
+        length,
+    )
+}
+
+/// A text that is being put together; surrogates that become neighbours are joined.
+#[derive(Default)]
+pub(super) struct TextBuffer(Vec<u8>);
+
+impl TextBuffer {
+    /// Appends one code point.
+    pub(super) fn push(&mut self, code_point: u32) {
+        if (0xDC00..=0xDFFF).contains(&code_point)
+            && let [.., 0xED, second @ 0xA0..=0xAF, third] = self.0[..]
+        {
+            let high = u32::from(second & 0x0F) << 6 | u32::from(third & 0x3F);
+            self.0.truncate(self.0.len() - 3);
+            push(&mut self.0, 0x1_0000 + (high << 10) + (code_point - 0xDC00));
+        } else {
+            push(&mut self.0, code_point);
+        }
+    }
+
+    /// Appends `bytes`, if they are what Python 2 takes for UTF-8: surrogates are allowed.
+    pub(super) fn push_utf8(&mut self, mut bytes: &[u8]) -> Option<()> {
+        loop {
+            let valid = match std::str::from_utf8(bytes) {
+                Ok(_) => {
+                    self.0.extend_from_slice(bytes);
+                    return Some(());
+                }
+                Err(error) => error.valid_up_to(),
+            };
+            self.0.extend_from_slice(&bytes[..valid]);
+            let surrogate = bytes.get(valid..valid + 3)?;
+            let [0xED, 0xA0..=0xBF, 0x80..=0xBF] = surrogate else {
+                return None;
+            };
+            self.push(first_code_point(surrogate).0);
+            bytes = &bytes[valid + 3..];
+        }
+    }
+
+    /// Returns the text.
+    pub(super) fn finish(self) -> Text {
+        Text(self.0.into_boxed_slice())
     }
 }
 

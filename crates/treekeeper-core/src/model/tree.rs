@@ -73,6 +73,15 @@ impl<T> Tree<T> {
             .binary_search_by(|child| (*self.name(*child)).cmp(name))
     }
 
+    /// Takes a node, and with it everything below, out of its parent's children; its id stays valid.
+    pub fn detach(&mut self, id: NodeId) {
+        let parent = self.parent(id);
+        let place = self.place(parent, self.name(id));
+        if let Ok(place) = place {
+            self.nodes[parent.0 as usize].children.remove(place);
+        }
+    }
+
     /// Returns the last part of a node's path; empty for the root.
     pub fn name(&self, id: NodeId) -> &str {
         &self.nodes[id.0 as usize].name
@@ -124,7 +133,7 @@ impl<T> Tree<T> {
             .fold(ZnodePath::root(), |path, name| path.join(name))
     }
 
-    /// Returns the number of nodes, the root not counted.
+    /// Returns the number of nodes ever added, the root not counted.
     pub fn len(&self) -> usize {
         self.nodes.len() - 1
     }
@@ -188,6 +197,19 @@ pub struct LiveNode {
     pub mzxid: Zxid,
     /// The session that owns it, if it is ephemeral.
     pub ephemeral_owner: Option<i64>,
+}
+
+impl LiveNode {
+    /// Returns a node that stands for an ancestor of what was read and was not read itself.
+    pub fn unread() -> LiveNode {
+        LiveNode {
+            data: Vec::new(),
+            version: DataVersion(-1),
+            czxid: Zxid(0),
+            mzxid: Zxid(0),
+            ephemeral_owner: None,
+        }
+    }
 }
 
 /// Live subtrees as they were read; the root's own data are read too.

@@ -23,8 +23,9 @@ impl Revision {
 }
 
 impl fmt::Display for Revision {
+    /// Writes all digits, or as many as the precision asks for (`{:.12}`).
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.pad(&self.0)
     }
 }
 
@@ -78,3 +79,19 @@ pub struct DataVersion(pub i32);
 /// A ZooKeeper transaction id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Zxid(pub i64);
+
+impl fmt::Display for ClusterVersion {
+    /// Writes what Python's `str` shows, as the original's log lines do; control characters are escaped.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClusterVersion::Stop => formatter.write_str("None"),
+            ClusterVersion::Paused => formatter.write_str("False"),
+            ClusterVersion::Text(text) => write!(formatter, "{}", super::printable(&text.to_str_lossy())),
+            ClusterVersion::Number(value) | ClusterVersion::Invalid(value) => {
+                let mut json = Vec::new();
+                super::write_json(value, &mut json);
+                formatter.write_str(&String::from_utf8_lossy(&json))
+            }
+        }
+    }
+}

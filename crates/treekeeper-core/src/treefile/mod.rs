@@ -4,7 +4,20 @@
 //! or ZooKeeper.
 
 pub mod diagnostic;
+pub mod expression;
+mod json;
+mod limits;
+mod lines;
+mod parser;
+mod printer;
+mod report;
+mod siblings;
+mod stored;
 mod tree;
 
-pub use diagnostic::{Code, Diagnostic, Label};
+pub use diagnostic::{CODES, Code, Diagnostic, Label};
+pub use json::to_json;
+pub use limits::ParseLimits;
+pub use parser::parse;
+pub use printer::{PrintError, PrintOptions, print};
 pub use tree::{FileNode, FileProperty, FileTree, SourceFile};

@@ -37,6 +37,14 @@ pub struct FileNode {
     pub at: u32,
 }
 
+impl FileNode {
+    /// Returns the parts of the path that the name means: one, unless it holds slashes; empty ones don't count, so
+    /// `//a` means `/a`, as in the original.
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.name.split('/').filter(|part| !part.is_empty())
+    }
+}
+
 /// One parsed file. `nodes[0]` is the unnamed root, which has no properties.
 #[derive(Clone, Debug)]
 pub struct FileTree {

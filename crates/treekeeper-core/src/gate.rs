@@ -1,0 +1,222 @@
+//! Decides whether a sync may go on now.
+//!
+//! A gate never waits and never looks anything up: it judges one reading of the cluster.
+//! It returns every reason, not the first, so that an operator sees the whole list at once.
+
+use crate::model::cluster::{ClusterReading, LockStyle, StateReading};
+use crate::model::{ClusterVersion, DataVersion, Revision};
+
+/// How the commit that is to be deployed lies to the deployed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// They are the same.
+    Same,
+    /// The deployed commit is an ancestor: the ordinary case.
+    Forward,
+    /// The deployed commit descends from the new one.
+    Backward,
+    /// Each has commits that the other lacks.
+    Diverged,
+    /// The deployed commit is not in the repository.
+    Unknown,
+}
+
+/// A reason why a sync may not go on; `Display` says what and why, [`Blocker::hint`] who can lift it and how.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Blocker {
+    /// An operator, or an agent, stopped the cluster.
+    #[error("the cluster is stopped{}", reason.as_deref().map(|text| format!(": {text}")).unwrap_or_default())]
+    Stopped {
+        /// What the operator said, if treekeeper's own `stop` was used; safe to print.
+        reason: Option<String>,
+    },
+    /// A host has not reached the version that it should run.
+    #[error("host {host} has not converged ({} -> {expected})", shown(actual.as_ref()))]
+    NotConverged {
+        /// The host's node.
+        host: String,
+        /// What it reports, if it does.
+        actual: Option<ClusterVersion>,
+        /// What `/hosts` says.
+        expected: ClusterVersion,
+    },
+    /// The deployed commit is not an ancestor of the new one.
+    #[error("{}", history(*relation, deployed, target))]
+    History {
+        /// How they lie.
+        relation: Relation,
+        /// The deployed commit.
+        deployed: Revision,
+        /// The new commit.
+        target: Revision,
+    },
+    /// The tree was deployed from another repository.
+    #[error("this tree was deployed from another repository (root commit {recorded:.12}, this one has {ours:.12})")]
+    OtherRepository {
+        /// Root commit in the state.
+        recorded: String,
+        /// Root commit of the configured repository.
+        ours: String,
+    },
+    /// The cluster is held at a commit.
+    #[error("the cluster is pinned at {commit:.12}")]
+    Pinned {
+        /// The commit.
+        commit: String,
+    },
+    /// The syncer before used another lock, so that the two would not exclude each other.
+    #[error("earlier syncs of this tree took the {recorded} lock, this one would take the {ours} lock")]
+    OtherLock {
+        /// The style in the state.
+        recorded: LockStyle,
+        /// The configured style.
+        ours: LockStyle,
+    },
+    /// The plan deletes more than the policy allows.
+    #[error("the plan deletes {planned} znodes, the budget is {allowed} of {managed} managed ones")]
+    TooManyDeletes {
+        /// Planned deletions.
+        planned: usize,
+        /// What the policy or `--allow-delete` allows.
+        allowed: usize,
+        /// Live managed znodes.
+        managed: usize,
+    },
+}
+
+fn shown(version: Option<&ClusterVersion>) -> String {
+    version.map_or_else(|| "no version".to_owned(), ToString::to_string)
+}
+
+fn history(relation: Relation, deployed: &Revision, target: &Revision) -> String {
+    match relation {
+        Relation::Backward => format!("{target:.12} is older than the deployed commit {deployed:.12}"),
+        Relation::Unknown => {
+            format!("the deployed commit {deployed:.12} is not in the repository: history was rewritten")
+        }
+        Relation::Diverged | Relation::Same | Relation::Forward => {
+            format!("history was rewritten: {target:.12} does not descend from the deployed commit {deployed:.12}")
+        }
+    }
+}
+
+impl Blocker {
+    /// Returns who can lift this, and the exact command.
+    pub fn hint(&self) -> String {
+        match self {
+            Blocker::Stopped { .. } => {
+                "an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it"
+            }
+            Blocker::NotConverged { .. } => {
+                "wait until the hosts report the version, or sync without them: `treekeeper sync --force`"
+            }
+            Blocker::History { .. } => {
+                "if the history was changed on purpose: `treekeeper sync --allow-rewind`"
+            }
+            Blocker::OtherRepository { .. } | Blocker::OtherLock { .. } => {
+                "if this one is to take over: `treekeeper sync --adopt`"
+            }
+            Blocker::Pinned { .. } => "the operator who pinned it knows why; `treekeeper status` tells who",
+            Blocker::TooManyDeletes { planned, .. } => {
+                return format!(
+                    "read the plan (`treekeeper plan`), then allow it once: `treekeeper sync --allow-delete {planned}`"
+                );
+            }
+        }
+        .to_owned()
+    }
+}
+
+/// How `sync` was asked to judge.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// `--force`: lifts ALL STOP and convergence.
+    pub force: bool,
+    /// `--adopt`: takes over from another repository or lock style.
+    pub adopt: bool,
+    /// `--allow-rewind`, or `history = "any"`.
+    pub any_history: bool,
+    /// The configured lock style.
+    pub lock: LockStyle,
+}
+
+/// What the commit to be deployed is.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The commit.
+    pub revision: Revision,
+    /// The repository's root commit.
+    pub repository: Revision,
+    /// How it lies to the deployed commit; `None` if there is nothing to compare.
+    pub relation: Option<(Relation, Revision)>,
+}
+
+/// Tells whether ALL STOP holds: the version is None, and not the very None that `--force` has seen.
+pub fn stopped(reading: &ClusterReading, policy: &Policy, seen: Option<DataVersion>) -> Option<Blocker> {
+    let node = reading.hosts_node.as_ref()?;
+    let stopped = node.version == Ok(ClusterVersion::Stop);
+    let lifted = policy.force && seen == Some(node.data_version);
+    (stopped && !lifted).then(|| Blocker::Stopped {
+        reason: reading
+            .state
+            .state()
+            .and_then(|state| state.stop.as_ref()?.reason.as_deref())
+            .map(|reason| crate::model::printable(reason).into_owned()),
+    })
+}
+
+/// Returns every reason why `target` may not be synced to the cluster as it was read, ALL STOP and the delete budget
+/// apart.
+pub fn blockers(reading: &ClusterReading, target: &Target, policy: &Policy) -> Vec<Blocker> {
+    let mut blockers = unconverged(reading, policy);
+    if let Some((relation, deployed)) = &target.relation
+        && !policy.any_history
+        && !matches!(relation, Relation::Same | Relation::Forward)
+    {
+        blockers.push(Blocker::History {
+            relation: *relation,
+            deployed: deployed.clone(),
+            target: target.revision.clone(),
+        });
+    }
+    if let StateReading::Present(state, _) = &reading.state {
+        if let Some(recorded) = &state.repository
+            && recorded != target.repository.as_str()
+            && !policy.adopt
+        {
+            // Another repository has no history in common; saying so twice would hide the reason.
+            blockers.retain(|blocker| !matches!(blocker, Blocker::History { .. }));
+            blockers.push(Blocker::OtherRepository {
+                recorded: recorded.clone(),
+                ours: target.repository.as_str().to_owned(),
+            });
+        }
+        if state.lock != policy.lock && state.generation > 0 && !policy.adopt {
+            blockers.push(Blocker::OtherLock { recorded: state.lock, ours: policy.lock });
+        }
+        if let Some(commit) = &state.pinned
+            && commit != target.revision.as_str()
+        {
+            blockers.push(Blocker::Pinned { commit: commit.clone() });
+        }
+    }
+    blockers
+}
+
+/// Returns the hosts that are not at the version of `/hosts`, unless the version is False or `--force` was given.
+fn unconverged(reading: &ClusterReading, policy: &Policy) -> Vec<Blocker> {
+    let Ok(expected) = reading.version() else { return Vec::new() };
+    if policy.force || matches!(expected, ClusterVersion::Paused | ClusterVersion::Stop) {
+        return Vec::new();
+    }
+    reading
+        .hosts
+        .iter()
+        .filter(|host| host.version.as_ref() != Some(&expected))
+        .map(|host| Blocker::NotConverged {
+            host: host.name.clone(),
+            actual: host.version.clone(),
+            expected: expected.clone(),
+        })
+        .collect()
+}

@@ -1,1 +1,0 @@
-//! Joins `.zk` files and lays `.zkx` files over them.

@@ -1,0 +1,91 @@
+//! Joins `.zk` files and lays `.zkx` files over them: what a set of tree files desires.
+//!
+//! Judges only what takes several files, or their sum, to see: what is wrong in one line is the parser's business.
+//! Nothing here knows what is live.
+
+mod draft;
+mod finish;
+mod join;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+pub use refusal::CODES;
+
+use crate::model::{DesiredTree, ZnodePath};
+use crate::treefile::{Diagnostic, FileTree};
+
+/// What the properties of a `.zkx` file do to a node that another file defines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlay {
+    /// They are added to the node's, property by property; two overlays may not disagree.
+    #[default]
+    Merge,
+    /// They take the place of all of the node's properties, and the last file wins, as in the original.
+    Replace,
+}
+
+/// How big the trees of all files together may be.
+///
+/// Each is the greatest value that is taken, and configured by its name, as in `limits.znodes`: the limits of one file
+/// (`treefile::ParseLimits`) hold for the sum too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerLimits {
+    /// The number of znodes.
+    pub znodes: usize,
+    /// The number of names in a path.
+    pub depth: usize,
+    /// The bytes of a path, without the chroot.
+    pub path_bytes: usize,
+    /// The bytes of one node's encoded data.
+    pub node_data_bytes: usize,
+    /// The bytes of the names of one node's children: a reply of more than 1 MiB kills Java readers.
+    pub child_names_bytes: usize,
+}
+
+impl Default for LayerLimits {
+    fn default() -> LayerLimits {
+        LayerLimits {
+            znodes: 2_000_000,
+            depth: 256,
+            path_bytes: 1_024,
+            node_data_bytes: 256 * 1024,
+            child_names_bytes: 512 * 1024,
+        }
+    }
+}
+
+/// What files desire below a place of the live tree.
+#[derive(Clone, Debug)]
+pub struct Graft {
+    /// The nodes, as paths below the place.
+    pub desired: DesiredTree,
+    /// Nodes of `desired` that no file defines, only paths such as `/a/b` presuppose: they must live already, are
+    /// never written, and what else they hold is never trimmed.
+    pub live_parents: Vec<ZnodePath>,
+}
+
+/// Returns what `files` desire together, or everything that is wrong with them.
+///
+/// Files whose names end in `.zkx` are overlays. Each group is taken in the byte order of the names.
+pub fn merge(
+    files: Vec<FileTree>,
+    overlay: Overlay,
+    limits: &LayerLimits,
+) -> Result<DesiredTree, Vec<Diagnostic>> {
+    let joined = join::join(files, overlay, &ZnodePath::root(), join::Parents::Defined);
+    finish::finish(joined, &ZnodePath::root(), limits).map(|graft| graft.desired)
+}
+
+/// Returns what `files` desire below `base`, which counts for limits and reserved roots.
+///
+/// A path such as `/a/b` whose parent no file defines is left to the caller: see [`Graft::live_parents`].
+pub fn merge_at(
+    files: Vec<FileTree>,
+    overlay: Overlay,
+    limits: &LayerLimits,
+    base: &ZnodePath,
+) -> Result<Graft, Vec<Diagnostic>> {
+    let joined = join::join(files, overlay, base, join::Parents::MayLive);
+    finish::finish(joined, base, limits)
+}

@@ -1,0 +1,187 @@
+//! Properties to bytes, and values to canonical JSON.
+
+use crate::model::python::write_repr_float;
+use crate::model::text::first_code_point;
+use crate::model::{Properties, Text, Value};
+
+/// Why properties cannot be stored in a node.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// A lone `string_value` that is not a byte string.
+    #[error("a lone string_value must be a byte string")]
+    StringValueNotBytes,
+    /// A byte string that is not UTF-8 where JSON needs text.
+    #[error("the byte string in {key:?} is not UTF-8")]
+    NotUtf8 {
+        /// The property that holds it.
+        key: String,
+    },
+}
+
+/// Returns the bytes to store for `properties`: canonical JSON (sorted keys, compact, ASCII), or the bytes of a lone
+/// `string_value`.
+pub fn encode(properties: &Properties) -> Result<Vec<u8>, EncodeError> {
+    if properties.len() == 1
+        && let Some(value) = properties.get("string_value")
+    {
+        return match value {
+            Value::Bytes(bytes) => Ok(bytes.to_vec()),
+            Value::Null => Ok(Vec::new()),
+            _ => Err(EncodeError::StringValueNotBytes),
+        };
+    }
+    let mut out = Vec::with_capacity(2 + 24 * properties.len());
+    out.push(b'{');
+    for (place, (key, value)) in properties.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write_text(key.as_bytes(), &mut out);
+        out.push(b':');
+        if !write_value(value, &mut out) {
+            return Err(EncodeError::NotUtf8 {
+                key: key.to_str_lossy().into_owned(),
+            });
+        }
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
+/// Appends `value` as canonical JSON; what is not UTF-8 in a byte string becomes U+FFFD.
+pub fn write_json(value: &Value, out: &mut Vec<u8>) {
+    write_value(value, out);
+}
+
+/// Appends `value` and tells whether every byte string in it was UTF-8.
+fn write_value(value: &Value, out: &mut Vec<u8>) -> bool {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Int(number) => write_int(*number, out),
+        Value::BigInt(digits) => out.extend_from_slice(digits.as_bytes()),
+        Value::Float(number) => write_float(*number, out),
+        Value::String(text) => write_text(text.as_bytes(), out),
+        Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => write_text(text.as_bytes(), out),
+            Err(_) => {
+                write_text(String::from_utf8_lossy(bytes).as_bytes(), out);
+                return false;
+            }
+        },
+        Value::Array(items) => return write_array(items, out),
+        Value::Object(entries) => return write_object(entries, out),
+    }
+    true
+}
+
+fn write_array(items: &[Value], out: &mut Vec<u8>) -> bool {
+    let mut utf8 = true;
+    out.push(b'[');
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        utf8 &= write_value(item, out);
+    }
+    out.push(b']');
+    utf8
+}
+
+fn write_object(entries: &[(Text, Value)], out: &mut Vec<u8>) -> bool {
+    let mut utf8 = true;
+    out.push(b'{');
+    for (place, (key, value)) in entries.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write_text(key.as_bytes(), out);
+        out.push(b':');
+        utf8 &= write_value(value, out);
+    }
+    out.push(b'}');
+    utf8
+}
+
+fn write_int(number: i64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
+fn write_float(number: f64, out: &mut Vec<u8>) {
+    if number.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else if number.is_infinite() {
+        out.extend_from_slice(if number > 0.0 { b"Infinity" } else { b"-Infinity" });
+    } else {
+        let mut text = String::new();
+        write_repr_float(number, &mut text);
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Tells whether JSON text may hold the byte as it is (Python's `ensure_ascii`; DEL is escaped).
+fn plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+/// Appends a JSON string of `text`, which is generalised UTF-8.
+fn write_text(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = rest.iter().position(|byte| !plain(*byte)).unwrap_or(rest.len());
+        out.extend_from_slice(&rest[..run]);
+        rest = &rest[run..];
+        if let Some(first) = rest.first() {
+            let length = write_escape(*first, rest, out);
+            rest = &rest[length..];
+        }
+    }
+    out.push(b'"');
+}
+
+/// Appends the escape of the character that `rest` begins with, and returns that character's length.
+fn write_escape(first: u8, rest: &[u8], out: &mut Vec<u8>) -> usize {
+    let short = match first {
+        b'"' | b'\\' => first,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x0C => b'f',
+        0x08 => b'b',
+        _ => {
+            let (code_point, length) = first_code_point(rest);
+            match code_point {
+                0x1_0000.. => {
+                    write_unit(0xD800 + ((code_point - 0x1_0000) >> 10), out);
+                    write_unit(0xDC00 + (code_point & 0x3FF), out);
+                }
+                _ => write_unit(code_point, out),
+            }
+            return length;
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+    1
+}
+
+fn write_unit(unit: u32, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |shift: u32| DIGITS[(unit >> shift & 0xF) as usize];
+    out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+}

@@ -1,0 +1,457 @@
+//! One sync, import or edit as a conversation: the operation asks, the shell answers, until there is a receipt.
+//!
+//! Nothing here waits, reads a clock or does input and output: [`Operation::next`] takes an answer and returns the
+//! next request, so the same operation runs over a real server and in a simulator, and every point where a process
+//! can die is a gap between two calls.
+//! What a request means on the wire is the shell's business; whether it may be asked at all is decided here.
+
+mod apply;
+mod edit;
+mod outcome;
+mod settle;
+mod sync;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use jiff::Timestamp;
+
+use crate::gate::{Policy, Relation, Target};
+use crate::layer::{Graft, LayerLimits, Overlay};
+use crate::model::cluster::{ClusterReading, LockStyle};
+use crate::model::{DataVersion, DesiredTree, LiveTree, Revision, ZnodePath};
+use crate::plan::{BatchLimits, DeleteBudget, Plan, Trim};
+use crate::treefile::{ParseLimits, SourceFile};
+
+pub use outcome::{Event, Failure, FailureKind, Outcome, Receipt};
+
+/// What `sync`, `plan` and their flags ask for.
+#[derive(Clone, Debug)]
+pub struct SyncOptions {
+    /// How far to go.
+    pub mode: Mode,
+    /// `--force`.
+    pub force: bool,
+    /// `--repair`: syncs an equal version too.
+    pub repair: bool,
+    /// `--adopt`.
+    pub adopt: bool,
+    /// `--allow-rewind`, or `history = "any"`.
+    pub any_history: bool,
+    /// `--prune-roots`.
+    pub prune_roots: bool,
+    /// `--revision` names one commit: it is never fetched anew to look for a later one.
+    pub fixed_revision: bool,
+    /// Merge or replace.
+    pub overlay: Overlay,
+    /// Bounds of one file.
+    pub parse_limits: ParseLimits,
+    /// Bounds of the whole tree.
+    pub layer_limits: LayerLimits,
+}
+
+/// How far a sync goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Applies the plan.
+    Apply,
+    /// Shows what a sync would do now, and stops where it would stop.
+    DryRun,
+    /// Shows the plan whatever would refuse it, and every reason that would.
+    Plan,
+}
+
+/// What both kinds of operation need to know.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Unique: 32 hexadecimal digits.
+    pub sync_id: String,
+    /// Who runs this, such as `user@machine`.
+    pub actor: String,
+    /// The lock style to take.
+    pub lock: LockStyle,
+    /// How long to wait for the lock.
+    pub lock_wait: Duration,
+    /// How many deletions pass without a grant.
+    pub delete_budget: DeleteBudget,
+    /// `--allow-delete`.
+    pub allow_delete: Option<usize>,
+    /// Bounds of transactions, and what each operation costs on the wire.
+    pub batch_limits: BatchLimits,
+}
+
+/// What an `import`, `set` or `ln` wants the tree to be.
+#[derive(Clone, Debug)]
+pub struct EditOptions {
+    /// Shows the plan only.
+    pub dry_run: bool,
+    /// Where the desired tree's root lies.
+    pub base: ZnodePath,
+    /// What to write there.
+    pub edit: Edit,
+}
+
+/// The ways to change a part of the tree by hand.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// `import`: these nodes below the base, and with `Trim::ByRoot` nothing else below them.
+    Tree(Graft, Trim),
+    /// `set` and `ln`: these properties of the base node; the others stay.
+    Properties(Vec<(crate::model::Text, crate::model::Value)>),
+}
+
+/// What the shell is to do next.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Read `/hosts`, its children and the state in as few round trips as possible.
+    ReadCluster,
+    /// Fetch the repository and resolve the revision once.
+    Fetch,
+    /// Tell how `target` lies to `deployed` in the repository.
+    Relate {
+        /// The deployed commit.
+        deployed: Revision,
+        /// The commit to deploy.
+        target: Revision,
+    },
+    /// Read the tree files at the commit.
+    ReadFiles(Revision),
+    /// Create what is absent of the lock's nodes and, unless they are `None`, `/hosts` and the state node.
+    Prepare {
+        /// Data for an absent `/hosts`.
+        hosts: Option<Vec<u8>>,
+        /// Data for an absent state node.
+        state: Option<Vec<u8>>,
+    },
+    /// Take the lock, waiting at most so long.
+    AcquireLock(Duration),
+    /// Read these subtrees whole; what does not exist is left out of the tree.
+    Observe(Scope),
+    /// Apply transactions, in order, each only if the one before was applied.
+    Commit(Commitment),
+    /// List the changes of the plan that an ACL denies.
+    CheckAccess(Arc<Plan>),
+    /// Wait for what is in flight, write a barrier on the same session, and read the cluster.
+    Settle,
+    /// On a new session: wait until the lock's candidates are gone, and read the cluster.
+    Inquire,
+    /// Read what the plan changed and tell what differs from it.
+    ReadBack(Arc<Plan>),
+    /// Give the lock back if it is still held.
+    Release,
+    /// It is over.
+    Done(Box<Receipt>),
+}
+
+/// Which part of the live tree to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Subtrees to read whole.
+    pub subtrees: Vec<ZnodePath>,
+    /// Nodes to read alone, without their children.
+    pub nodes: Vec<ZnodePath>,
+}
+
+/// A write of one node, or a check, with the path spelled out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Fails unless the node is at the data version.
+    Check(ZnodePath, DataVersion),
+    /// Sets the data of a node that must be at the data version.
+    Set(ZnodePath, Vec<u8>, DataVersion),
+    /// Deletes a node that must be at the data version.
+    Delete(ZnodePath, DataVersion),
+}
+
+/// One atomic multi: `head`, then changes of the plan, then `tail`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// The fence, the cluster's own nodes.
+    pub head: Vec<Op>,
+    /// Indexes into the plan's changes.
+    pub changes: Range<usize>,
+    /// Deletion of the lock's candidates.
+    pub tail: Vec<Op>,
+}
+
+/// Transactions that belong together.
+#[derive(Clone, Debug)]
+pub struct Commitment {
+    /// The plan that the changes index.
+    pub plan: Arc<Plan>,
+    /// In order; each but the first fails unless the one before was applied.
+    pub transactions: Vec<Transaction>,
+    /// How many may be in flight at once.
+    pub in_flight_max: usize,
+}
+
+/// What the shell found.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To start, and where there is nothing to say.
+    Done,
+    /// To `ReadCluster` and `Inquire`.
+    Cluster(ClusterReading),
+    /// To `Fetch`.
+    Fetched {
+        /// The commit.
+        revision: Revision,
+        /// The repository's root commit.
+        repository: Revision,
+    },
+    /// To `Relate`.
+    Relation(Relation),
+    /// To `ReadFiles`.
+    Files(Vec<SourceFile>),
+    /// To `AcquireLock`.
+    Lock(LockAnswer),
+    /// To `Observe`: ancestors of what was asked for are there without their data or other children.
+    Observed(Box<LiveTree>),
+    /// To `Commit`.
+    Commit(CommitAnswer),
+    /// To `CheckAccess`: each line says what is denied and where.
+    Denied(Vec<String>),
+    /// To `Settle`.
+    Settled {
+        /// Whether the candidates are still there.
+        held: bool,
+        /// The cluster after the barrier.
+        cluster: ClusterReading,
+    },
+    /// To `ReadBack`: what is not as written.
+    Differing(Vec<ZnodePath>),
+    /// To any: it could not be done, and nothing was written by trying.
+    Failed(Failure),
+}
+
+/// How taking the lock ended.
+#[derive(Clone, Debug)]
+pub enum LockAnswer {
+    /// Held: the candidates, each to be checked at version 0 in every transaction.
+    Held(Vec<ZnodePath>),
+    /// Somebody else holds it; told for people.
+    Busy(String),
+}
+
+/// How a commitment ended.
+#[derive(Clone, Debug)]
+pub enum CommitAnswer {
+    /// All transactions were applied.
+    Applied {
+        /// The last one's transaction id, if the server told.
+        zxid: Option<crate::model::Zxid>,
+    },
+    /// The server refused one: it and all later ones were not applied, all earlier ones were.
+    Rejected {
+        /// Index of the transaction.
+        transaction: usize,
+        /// Index of the operation in it.
+        operation: usize,
+        /// Why.
+        cause: OpFault,
+    },
+    /// Nobody can tell by the replies how many were applied.
+    Unknown(String),
+}
+
+/// A server's reason to refuse an operation of a multi.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpFault {
+    /// The node, or a parent to create in, is not there.
+    #[error("the node is gone")]
+    NoNode,
+    /// The node is already there.
+    #[error("the node exists already")]
+    NodeExists,
+    /// The node was changed.
+    #[error("the node was changed meanwhile")]
+    BadVersion,
+    /// The node to delete has children.
+    #[error("the node has children")]
+    NotEmpty,
+    /// The ACL denies it.
+    #[error("the ACL denies it")]
+    NoAuth,
+    /// The parent is ephemeral.
+    #[error("ephemeral nodes have no children")]
+    NoChildrenForEphemerals,
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl OpFault {
+    /// Tells whether reading again and planning anew can help.
+    fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            OpFault::NoNode | OpFault::NodeExists | OpFault::BadVersion | OpFault::NotEmpty
+                | OpFault::NoChildrenForEphemerals
+        )
+    }
+}
+
+/// How often a plan is made again when the tree changes under it (RELIABILITY.md F15).
+pub const REPLANS_MAX: usize = 5;
+
+/// How many batches are in flight at once (PERFORMANCE.md 4).
+const BATCHES_IN_FLIGHT_MAX: usize = 4;
+
+/// What the operation waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Starting,
+    Reading,
+    Fetching,
+    Relating,
+    ReadingFiles,
+    Preparing,
+    Locking,
+    LockedReading,
+    LockedRelating,
+    Observing,
+    CheckingAccess,
+    ListingDenials,
+    Committing,
+    Settling,
+    Inquiring,
+    ReadingBack,
+    Releasing,
+    Finished,
+}
+
+/// What the operation is for.
+#[derive(Debug)]
+enum Goal {
+    Sync(SyncOptions),
+    Edit(EditOptions),
+}
+
+/// One sync, import or edit.
+#[derive(Debug)]
+pub struct Operation {
+    goal: Goal,
+    context: Context,
+    stage: Stage,
+    events: Vec<Event>,
+    receipt: Receipt,
+    policy: Policy,
+    /// The data version of the None that `--force` has seen before it began.
+    stop_seen: Option<DataVersion>,
+    cluster: Option<ClusterReading>,
+    target: Option<Target>,
+    fetched_again: bool,
+    desired: Option<Arc<DesiredTree>>,
+    file_names: Vec<String>,
+    candidates: Vec<ZnodePath>,
+    plan: Option<Arc<Plan>>,
+    commitment: Option<Commitment>,
+    /// How many plans were overtaken by other writers, and where the last one was.
+    replans: usize,
+    /// Whether the lines that are told once were told.
+    told_resync: bool,
+    told_files: bool,
+    /// Set when only a look at the tree can tell whether an edit was applied.
+    last_look: bool,
+}
+
+impl Operation {
+    /// Returns a sync (or plan) that has not begun.
+    pub fn sync(options: SyncOptions, context: Context) -> Operation {
+        let policy = Policy {
+            force: options.force,
+            adopt: options.adopt,
+            any_history: options.any_history,
+            lock: context.lock,
+        };
+        Operation::new(Goal::Sync(options), context, policy)
+    }
+
+    /// Returns an import, `set` or `ln` that has not begun.
+    pub fn edit(options: EditOptions, context: Context) -> Operation {
+        let policy = Policy { lock: context.lock, ..Policy::default() };
+        Operation::new(Goal::Edit(options), context, policy)
+    }
+
+    fn new(goal: Goal, context: Context, policy: Policy) -> Operation {
+        Operation {
+            goal,
+            context,
+            stage: Stage::Starting,
+            events: Vec::new(),
+            receipt: Receipt::default(),
+            policy,
+            stop_seen: None,
+            cluster: None,
+            target: None,
+            fetched_again: false,
+            desired: None,
+            file_names: Vec::new(),
+            candidates: Vec::new(),
+            plan: None,
+            commitment: None,
+            replans: 0,
+            told_resync: false,
+            told_files: false,
+            last_look: false,
+        }
+    }
+
+    /// Returns what is to be told to the user before the next request is performed, in order.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Takes the answer to the last request (`Answer::Done` to start) and returns the next request.
+    ///
+    /// After `Request::Done` it must not be called again.
+    pub fn next(&mut self, answer: Answer, now: Timestamp) -> Request {
+        match (self.stage, answer) {
+            (_, Answer::Failed(failure)) => self.failed(failure),
+            (Stage::Starting, _) => self.ask(Stage::Reading, Request::ReadCluster),
+            (Stage::Reading, Answer::Cluster(cluster)) => self.begin(cluster, now),
+            (Stage::Fetching, Answer::Fetched { revision, repository }) => self.fetched(revision, repository),
+            (Stage::Relating, Answer::Relation(relation)) => self.related(relation),
+            (Stage::ReadingFiles, Answer::Files(files)) => self.read_files(files, now),
+            (Stage::Preparing, Answer::Done) => self.prepared(),
+            (Stage::Locking, Answer::Lock(LockAnswer::Busy(holder))) => self.lock_busy(holder),
+            (Stage::Locking, Answer::Lock(LockAnswer::Held(candidates))) => {
+                self.candidates = candidates;
+                self.ask(Stage::LockedReading, Request::ReadCluster)
+            }
+            (Stage::LockedReading, Answer::Cluster(cluster)) => self.read_locked(cluster, now),
+            (Stage::LockedRelating, Answer::Relation(relation)) => self.related_locked(relation),
+            (Stage::Observing, Answer::Observed(observed)) => self.observed(&observed, now),
+            (Stage::CheckingAccess, Answer::Denied(denied)) => self.access_checked(denied),
+            (Stage::ListingDenials, Answer::Denied(denied)) => self.refuse_denied(denied),
+            (Stage::Committing, Answer::Commit(answer)) => self.committed(answer),
+            (Stage::Settling, Answer::Settled { held, cluster }) => self.settled(held, cluster, now),
+            (Stage::Inquiring, Answer::Cluster(cluster)) => self.inquired(cluster),
+            (Stage::ReadingBack, Answer::Differing(paths)) => self.read_back(paths),
+            (Stage::Releasing, Answer::Done) => self.finish(),
+            (stage, answer) => unreachable!("the shell answered {stage:?} with {answer:?}"),
+        }
+    }
+
+    fn ask(&mut self, stage: Stage, request: Request) -> Request {
+        self.stage = stage;
+        request
+    }
+
+    /// Ends with `outcome`, giving the lock back first if it is held.
+    fn end(&mut self, outcome: Outcome) -> Request {
+        self.receipt.outcome = outcome;
+        if self.candidates.is_empty() { self.finish() } else { self.ask(Stage::Releasing, Request::Release) }
+    }
+
+    fn finish(&mut self) -> Request {
+        self.receipt.plan = self.plan.take();
+        let receipt = std::mem::take(&mut self.receipt);
+        self.ask(Stage::Finished, Request::Done(Box::new(receipt)))
+    }
+
+    fn cluster(&self) -> &ClusterReading {
+        self.cluster.as_ref().unwrap_or_else(|| unreachable!("the cluster is read before anything else"))
+    }
+}

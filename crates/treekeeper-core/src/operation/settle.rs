@@ -1,0 +1,153 @@
+//! Lost replies: what was applied is read, never guessed (RELIABILITY.md 5, step 8).
+
+use super::{Failure, FailureKind, Goal, Operation, Outcome, Request, Scope, Stage, Timestamp};
+use crate::model::ZnodePath;
+use crate::model::cluster::{ClusterReading, Phase};
+
+/// What the state says of this operation's transactions.
+enum Fate {
+    /// All of them were applied.
+    Whole,
+    /// So many of so many batches were.
+    Part(usize, usize),
+    /// None was.
+    Nothing,
+}
+
+impl Operation {
+    fn fate(&self, cluster: &ClusterReading) -> Fate {
+        let Some(state) = cluster.state.state() else { return Fate::Nothing };
+        let ours = |id: &str| id == self.context.sync_id;
+        if state.outcomes.iter().any(|outcome| ours(&outcome.sync_id)) {
+            return Fate::Whole;
+        }
+        if ours(&state.sync_id) && state.phase == Phase::Applying {
+            return Fate::Part(state.step, state.steps);
+        }
+        Fate::Nothing
+    }
+
+    /// After the barrier on the same session: nothing of ours is in flight any more.
+    pub(super) fn settled(&mut self, held: bool, cluster: ClusterReading, now: Timestamp) -> Request {
+        if matches!(self.goal, Goal::Edit(_)) {
+            self.last_look = !held;
+            return if held { self.read_locked(cluster, now) } else { self.look_last(cluster) };
+        }
+        match self.fate(&cluster) {
+            Fate::Whole => {
+                self.cluster = Some(cluster);
+                self.applied()
+            }
+            fate if held => match self.count_replan("a reply that was lost") {
+                Some(request) => request,
+                None => {
+                    debug_assert!(!matches!(fate, Fate::Whole));
+                    self.read_locked(cluster, now)
+                }
+            },
+            Fate::Part(step, steps) => {
+                self.candidates.clear();
+                let landed = format!(
+                    "; {step} of {steps} batches are in the tree, which is marked as incomplete (version False)"
+                );
+                self.end(Outcome::Failed(super::apply::lock_lost(&landed)))
+            }
+            Fate::Nothing => {
+                self.candidates.clear();
+                self.end(Outcome::Failed(super::apply::lock_lost("")))
+            }
+        }
+    }
+
+    /// The session is gone, and a new one has seen the candidates go: whatever was in flight is decided.
+    pub(super) fn inquired(&mut self, cluster: ClusterReading) -> Request {
+        self.candidates.clear();
+        if matches!(self.goal, Goal::Edit(_)) {
+            return self.look_last(cluster);
+        }
+        match self.fate(&cluster) {
+            Fate::Whole => {
+                self.cluster = Some(cluster);
+                self.receipt.warnings.push("the session was lost after everything had been applied".to_owned());
+                self.applied()
+            }
+            Fate::Part(step, steps) => self.end(Outcome::Failed(
+                Failure::new(format!(
+                    "the session was lost: {step} of {steps} batches are in the tree, which is marked as incomplete \
+                     (version False)"
+                ))
+                .with_hint("the next sync repairs it: `treekeeper sync`"),
+            )),
+            Fate::Nothing => self.end(Outcome::Failed(
+                Failure::new("the session was lost before anything was written").with_hint("run the same command again"),
+            )),
+        }
+    }
+
+    /// An edit leaves no state: only the tree can tell whether it was applied.
+    fn look_last(&mut self, cluster: ClusterReading) -> Request {
+        self.last_look = true;
+        self.candidates.clear();
+        self.cluster = Some(cluster);
+        self.observe()
+    }
+
+    pub(super) fn looked_last(&mut self) -> Request {
+        let applied = self.plan.as_ref().is_some_and(|plan| plan.changes.is_empty());
+        if applied {
+            return self.end(Outcome::Applied);
+        }
+        self.end(Outcome::Failed(
+            Failure::new("the lock or the session was lost, and the edit is not, or not wholly, in the tree")
+                .with_hint("run the same command again: it writes only what is missing"),
+        ))
+    }
+
+    /// Takes a failure of the shell: what it means depends on what was under way.
+    pub(super) fn failed(&mut self, failure: Failure) -> Request {
+        match self.stage {
+            Stage::Settling | Stage::Committing => self.ask(Stage::Inquiring, Request::Inquire),
+            Stage::Inquiring => {
+                self.candidates.clear();
+                self.end(Outcome::Unknown(
+                    Failure::new(format!("whether the plan was applied is not known: {failure}"))
+                        .with_hint("when ZooKeeper answers again, `treekeeper status` tells; a sync repairs what is missing"),
+                ))
+            }
+            Stage::ReadingBack => {
+                self.receipt.warnings.push(format!("the plan was applied, but could not be read back: {failure}"));
+                self.finish()
+            }
+            Stage::Releasing => self.finish(),
+            _ => {
+                if failure.kind == FailureKind::SessionLost {
+                    self.candidates.clear();
+                }
+                if self.last_look {
+                    return self.end(Outcome::Unknown(failure));
+                }
+                self.end(Outcome::Failed(failure))
+            }
+        }
+    }
+
+    /// Takes what the tree holds after the plan: a difference is somebody else's edit.
+    pub(super) fn read_back(&mut self, differing: Vec<ZnodePath>) -> Request {
+        if let Some(first) = differing.first() {
+            self.receipt.warnings.push(format!(
+                "{} znodes were changed by others since they were written, the first is {}",
+                differing.len(),
+                crate::model::printable(first.as_str())
+            ));
+        }
+        self.finish()
+    }
+}
+
+/// An empty scope reads nothing.
+impl Scope {
+    /// Tells whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.subtrees.is_empty() && self.nodes.is_empty()
+    }
+}

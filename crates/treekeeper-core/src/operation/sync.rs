@@ -1,0 +1,376 @@
+//! The road of a sync up to the plan: reading, fetching, parsing, the gates, the lock, and the gates again.
+//!
+//! What is done with the plan is `apply`'s; what to make of lost replies is `settle`'s.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{
+    Event, Failure, Goal, Mode, Operation, Outcome, Request, Scope, Stage, SyncOptions, Timestamp,
+};
+use crate::gate::{self, Blocker, Relation, Target};
+use crate::layer;
+use crate::model::cluster::{ClusterReading, ClusterState, HostsFault, INITIAL_VERSION, StateReading};
+use crate::model::{ClusterVersion, LiveTree, Properties, Revision, RootScope, Text, Value, ZnodePath, encode, printable};
+use crate::plan::{self, DiffOptions};
+use crate::treefile::{self, SourceFile};
+
+impl Operation {
+    fn sync_options(&self) -> &SyncOptions {
+        match &self.goal {
+            Goal::Sync(options) => options,
+            Goal::Edit(_) => unreachable!("only a sync comes here"),
+        }
+    }
+
+    fn mode(&self) -> Mode {
+        match &self.goal {
+            Goal::Sync(options) => options.mode,
+            Goal::Edit(options) if options.dry_run => Mode::DryRun,
+            Goal::Edit(_) => Mode::Apply,
+        }
+    }
+
+    /// Judges the first reading: ALL STOP ends it before anything is fetched.
+    pub(super) fn begin(&mut self, cluster: ClusterReading, _now: Timestamp) -> Request {
+        if let Some(failure) = unusable(&cluster) {
+            return self.end(Outcome::Failed(failure));
+        }
+        self.receipt.from = cluster.version().ok();
+        self.receipt.altered_by_hand = altered_by_hand(&cluster);
+        if cluster.version() == Ok(ClusterVersion::Stop) && cluster.hosts_node.is_some() {
+            self.stop_seen = cluster.hosts_node.as_ref().map(|node| node.data_version);
+        }
+        self.cluster = Some(cluster);
+        if let Some(request) = self.refuse_when_stopped() {
+            return request;
+        }
+        match &self.goal {
+            Goal::Sync(_) => self.ask(Stage::Fetching, Request::Fetch),
+            Goal::Edit(options) if options.dry_run => self.observe(),
+            Goal::Edit(_) => self.ask(Stage::Preparing, Request::Prepare { hosts: None, state: None }),
+        }
+    }
+
+    /// Ends the operation if ALL STOP holds; under `--force` (or in a plan) only tells it.
+    fn refuse_when_stopped(&mut self) -> Option<Request> {
+        let cluster = self.cluster();
+        let is_stopped = cluster.version() == Ok(ClusterVersion::Stop);
+        let blocker = gate::stopped(cluster, &self.policy, self.stop_seen);
+        if is_stopped && !self.events_have_stop() && self.candidates.is_empty() && self.mode() != Mode::Plan {
+            self.events.push(Event::AllStop);
+        }
+        match (blocker, self.mode()) {
+            (None, _) => None,
+            (Some(blocker), Mode::Plan) => {
+                self.receipt.blockers = vec![blocker];
+                None
+            }
+            (Some(blocker), _) => {
+                if !self.candidates.is_empty() {
+                    self.events.push(Event::AllStop);
+                }
+                Some(self.end(Outcome::Refused(vec![blocker])))
+            }
+        }
+    }
+
+    fn events_have_stop(&self) -> bool {
+        self.events.contains(&Event::AllStop)
+    }
+
+    /// Compares the commit with what the cluster runs.
+    pub(super) fn fetched(&mut self, revision: Revision, repository: Revision) -> Request {
+        self.receipt.revision = Some(revision.clone());
+        self.target = Some(Target { revision: revision.clone(), repository, relation: None });
+        let Some(deployed) = self.cluster().deployed() else { return self.compare() };
+        if deployed == revision {
+            self.set_relation(Relation::Same, deployed);
+            return self.compare();
+        }
+        self.ask(Stage::Relating, Request::Relate { deployed, target: revision })
+    }
+
+    fn set_relation(&mut self, relation: Relation, deployed: Revision) {
+        if let Some(target) = &mut self.target {
+            target.relation = Some((relation, deployed));
+        }
+    }
+
+    fn target(&self) -> &Target {
+        self.target.as_ref().unwrap_or_else(|| unreachable!("the commit is resolved before it is compared"))
+    }
+
+    /// Takes how the two commits lie; a commit that somebody faster deployed calls for one more fetch.
+    pub(super) fn related(&mut self, relation: Relation) -> Request {
+        let overtaken = matches!(relation, Relation::Backward | Relation::Unknown);
+        if overtaken && !self.fetched_again && !self.sync_options().fixed_revision {
+            self.fetched_again = true;
+            return self.ask(Stage::Fetching, Request::Fetch);
+        }
+        if let Some(deployed) = self.cluster().deployed() {
+            self.set_relation(relation, deployed);
+        }
+        self.compare()
+    }
+
+    fn compare(&mut self) -> Request {
+        let revision = self.target().revision.clone();
+        let version = self.cluster().version().unwrap_or_else(|_| unreachable!("a fault ended it before"));
+        if self.mode() != Mode::Plan {
+            self.events.push(Event::VcsVersion(revision.clone()));
+            self.events.push(Event::ZkVersion(version.clone()));
+        }
+        let repair = self.sync_options().repair || self.mode() == Mode::Plan;
+        if version.is(&revision) && !self.cluster().state.is_applying() && !repair {
+            return self.end(Outcome::InSync);
+        }
+        self.ask(Stage::ReadingFiles, Request::ReadFiles(revision))
+    }
+
+    /// Parses and merges every file, then asks the gates that need no tree.
+    pub(super) fn read_files(&mut self, files: Vec<SourceFile>, now: Timestamp) -> Request {
+        self.file_names = files.iter().map(|file| file.name.clone()).collect();
+        let options = self.sync_options().clone();
+        let mut diagnostics = Vec::new();
+        let mut trees = Vec::with_capacity(files.len());
+        for file in files {
+            let (tree, found) = treefile::parse(Arc::new(file), &options.parse_limits);
+            trees.push(tree);
+            diagnostics.extend(found);
+        }
+        let merged = layer::merge(trees, options.overlay, &options.layer_limits);
+        match merged {
+            Ok(desired) if diagnostics.is_empty() => self.desired = Some(Arc::new(desired)),
+            Ok(_) => return self.end(Outcome::Invalid(diagnostics)),
+            Err(more) => {
+                diagnostics.extend(more);
+                return self.end(Outcome::Invalid(diagnostics));
+            }
+        }
+        if let Some(request) = self.refuse_when_blocked() {
+            return request;
+        }
+        match self.mode() {
+            Mode::Plan | Mode::DryRun => self.observe(),
+            Mode::Apply => self.prepare(now),
+        }
+    }
+
+    fn refuse_when_blocked(&mut self) -> Option<Request> {
+        self.grant_again();
+        let blockers = gate::blockers(self.cluster(), self.target(), &self.policy);
+        if blockers.is_empty() {
+            return None;
+        }
+        if self.mode() == Mode::Plan {
+            self.receipt.blockers.extend(blockers);
+            return None;
+        }
+        let lagging = blockers.iter().filter(|blocker| matches!(blocker, Blocker::NotConverged { .. }));
+        let events: Vec<_> = lagging.cloned().map(Event::NotConverged).collect();
+        self.events.extend(events);
+        Some(self.end(Outcome::Refused(blockers)))
+    }
+
+    /// Takes up what an operator granted to this very commit before a sync of it was cut off.
+    fn grant_again(&mut self) {
+        let Some(state) = self.cluster().state.state() else { return };
+        let grants = state.grants.clone();
+        if !self.cluster().state.is_applying() || grants.commit != self.target().revision.as_str() {
+            return;
+        }
+        self.policy.adopt |= grants.adopt;
+        self.policy.any_history |= grants.allow_rewind;
+        self.context.allow_delete = self.context.allow_delete.max(grants.allow_delete);
+        if let Goal::Sync(options) = &mut self.goal {
+            options.prune_roots |= grants.prune_roots;
+        }
+    }
+
+    /// Asks for the nodes that a real sync needs and that may be absent.
+    pub(super) fn prepare(&mut self, now: Timestamp) -> Request {
+        let hosts = self.cluster().hosts_node.is_none().then(|| {
+            let version = Value::String(Text::from(INITIAL_VERSION));
+            encode(&Properties::from_entries(vec![(Text::from("version"), version)])).unwrap_or_default()
+        });
+        let state = (self.cluster().state == StateReading::Absent)
+            .then(|| ClusterState::initial(self.context.lock, &self.context.actor, &now.to_string()).to_bytes());
+        self.ask(Stage::Preparing, Request::Prepare { hosts, state })
+    }
+
+    /// The nodes are there: takes the lock, or goes on if it is held already.
+    pub(super) fn prepared(&mut self) -> Request {
+        if self.candidates.is_empty() {
+            let wait = self.context.lock_wait;
+            return self.ask(Stage::Locking, Request::AcquireLock(wait));
+        }
+        self.ask(Stage::LockedReading, Request::ReadCluster)
+    }
+
+    pub(super) fn lock_busy(&mut self, holder: String) -> Request {
+        self.events.push(Event::LockHeld);
+        self.end(Outcome::LockHeld(holder))
+    }
+
+    /// Asks every gate again, now that nobody else can pass them.
+    pub(super) fn read_locked(&mut self, cluster: ClusterReading, now: Timestamp) -> Request {
+        if let Some(failure) = unusable(&cluster) {
+            return self.end(Outcome::Failed(failure));
+        }
+        let deployed_before = self.cluster().deployed();
+        self.cluster = Some(cluster);
+        if let Some(request) = self.refuse_when_stopped() {
+            return request;
+        }
+        if matches!(self.goal, Goal::Edit(_)) {
+            return self.observe();
+        }
+        let cluster = self.cluster();
+        if cluster.hosts_node.is_none() || cluster.state == StateReading::Absent {
+            // Somebody removed them after they were prepared; the number of times is bounded like that of plans.
+            return match self.count_replan("/hosts or /treekeeper/state") {
+                Some(request) => request,
+                None => self.prepare(now),
+            };
+        }
+        let revision = self.target().revision.clone();
+        let finished = cluster.version().is_ok_and(|version| version.is(&revision)) && !cluster.state.is_applying();
+        if finished && !self.sync_options().repair {
+            return self.end(Outcome::InSync);
+        }
+        match self.cluster().deployed() {
+            Some(deployed) if Some(&deployed) != deployed_before.as_ref() && deployed != revision => {
+                self.ask(Stage::LockedRelating, Request::Relate { deployed, target: revision })
+            }
+            Some(deployed) if deployed == revision => self.related_locked(Relation::Same),
+            Some(_) => self.locked_gates(),
+            None => {
+                if let Some(target) = &mut self.target {
+                    target.relation = None;
+                }
+                self.locked_gates()
+            }
+        }
+    }
+
+    pub(super) fn related_locked(&mut self, relation: Relation) -> Request {
+        if let Some(deployed) = self.cluster().deployed() {
+            self.set_relation(relation, deployed);
+        }
+        self.locked_gates()
+    }
+
+    fn locked_gates(&mut self) -> Request {
+        match self.refuse_when_blocked() {
+            Some(request) => request,
+            None => self.observe(),
+        }
+    }
+
+    /// Asks for the live subtrees that the plan is about.
+    pub(super) fn observe(&mut self) -> Request {
+        let scope = match &self.goal {
+            Goal::Sync(options) => {
+                if options.mode != Mode::Plan && !self.told_resync {
+                    self.told_resync = true;
+                    self.events.push(Event::Resyncing);
+                }
+                self.sync_scope()
+            }
+            Goal::Edit(options) => super::edit::scope(options),
+        };
+        self.ask(Stage::Observing, Request::Observe(scope))
+    }
+
+    fn sync_scope(&self) -> Scope {
+        let desired = self.desired.as_ref().unwrap_or_else(|| unreachable!("files are read before the tree"));
+        let orphans = self.possible_orphans();
+        let roots: BTreeSet<&str> = desired.roots.keys().chain(&orphans).map(AsRef::as_ref).collect();
+        Scope { subtrees: roots.into_iter().map(|root| ZnodePath::root().join(root)).collect(), nodes: Vec::new() }
+    }
+
+    /// Returns the top-level nodes that an earlier commit defined and this one doesn't.
+    pub(super) fn possible_orphans(&self) -> BTreeSet<Box<str>> {
+        let Some(state) = self.cluster().state.state() else { return BTreeSet::new() };
+        let Some(desired) = &self.desired else { return BTreeSet::new() };
+        let defined = |root: &str| desired.roots.contains_key(root);
+        state.roots.union(&state.orphans).filter(|root| !defined(root)).map(|root| root.as_str().into()).collect()
+    }
+
+    /// Makes the plan from what was observed, and asks the gates that need it.
+    pub(super) fn observed(&mut self, live: &LiveTree, now: Timestamp) -> Request {
+        let plan = match self.make_plan(live) {
+            Ok(plan) => plan,
+            Err(failure) => return self.end(Outcome::Failed(failure)),
+        };
+        if let Some(obstacle) = plan.obstacles.first() {
+            let failure = Failure::new(plan::display::obstacle_text(obstacle));
+            return self.end(Outcome::Failed(failure));
+        }
+        self.tell_files();
+        self.planned(Arc::new(plan), now)
+    }
+
+    fn make_plan(&self, live: &LiveTree) -> Result<plan::Plan, Failure> {
+        match &self.goal {
+            Goal::Sync(options) => {
+                let desired = self.desired.as_ref().unwrap_or_else(|| unreachable!("files are read first"));
+                let prune = if options.prune_roots { self.possible_orphans() } else { BTreeSet::new() };
+                let deployed_roots = self.possible_orphans();
+                let diff_options = DiffOptions { deployed_roots, prune, ..DiffOptions::default() };
+                Ok(plan::diff(desired, live, &diff_options))
+            }
+            Goal::Edit(options) => super::edit::plan(options, live),
+        }
+    }
+
+    fn tell_files(&mut self) {
+        if self.told_files || self.mode() == Mode::Plan {
+            return;
+        }
+        self.told_files = true;
+        let dry_run = self.mode() == Mode::DryRun;
+        let names = std::mem::take(&mut self.file_names);
+        self.events.extend(names.iter().map(|name| Event::Importing { file: printable(name).into_owned(), dry_run }));
+    }
+
+    /// Returns the managed roots of the commit, for the state.
+    pub(super) fn managed_roots(&self) -> BTreeSet<String> {
+        let Some(desired) = &self.desired else { return BTreeSet::new() };
+        let trimmed = desired.roots.iter().filter(|(_, scope)| **scope == RootScope::Trim);
+        trimmed.map(|(root, _)| root.to_string()).collect()
+    }
+}
+
+/// Returns why the cluster's own nodes cannot be worked with.
+fn unusable(cluster: &ClusterReading) -> Option<Failure> {
+    if let Err(fault) = cluster.version() {
+        let hint = match fault {
+            HostsFault::NoVersion | HostsFault::Invalid(_) => {
+                "an operator sets it: `treekeeper resume VERSION`, with the commit that the hosts run"
+            }
+            HostsFault::NotProperties => {
+                "an operator looks at it (`treekeeper tree /hosts`) and sets it: `treekeeper resume VERSION`"
+            }
+        };
+        return Some(Failure::new(fault.to_string()).with_hint(hint));
+    }
+    match &cluster.state {
+        StateReading::Unreadable(reason) => Some(
+            Failure::new(format!("cannot read /treekeeper/state: {reason}"))
+                .with_hint("use the release of treekeeper that wrote it, or newer"),
+        ),
+        StateReading::Absent | StateReading::Present(..) => None,
+    }
+}
+
+/// Tells whether `/hosts` says something else than the last sync left there.
+fn altered_by_hand(cluster: &ClusterReading) -> bool {
+    let Some(state) = cluster.state.state() else { return false };
+    let Some(deployed) = state.revision() else { return false };
+    match cluster.version() {
+        Ok(ClusterVersion::Stop | ClusterVersion::Paused) | Err(_) => false,
+        Ok(version) => !version.is(&deployed) && state.phase == crate::model::cluster::Phase::Clean,
+    }
+}

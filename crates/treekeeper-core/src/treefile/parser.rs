@@ -1,0 +1,460 @@
+//! Tree files to [`FileTree`]: places each line by its indent and says everything that is wrong (TREE_FORMAT.md 1, 9).
+//!
+//! After an error it goes on as if the line had said the most likely thing, and is silent about what hangs on a line
+//! that it could not understand. What a line says is `lines`' business, what a value means `expression`'s.
+
+use std::sync::Arc;
+
+use super::expression::{self, ExpressionError};
+use super::lines::{self, Line};
+use super::report::{self, Report};
+use super::siblings::Siblings;
+use super::{Diagnostic, FileNode, FileProperty, FileTree, ParseLimits, SourceFile, stored};
+use crate::model::{Text, Value, check_name};
+
+/// Returns what `source` says and everything that is wrong with it, in the order of its lines.
+///
+/// Without diagnostics the tree can be stored; with them it holds what could be understood.
+pub fn parse(source: Arc<SourceFile>, limits: &ParseLimits) -> (FileTree, Vec<Diagnostic>) {
+    let mut parser = Parser {
+        bytes: &source.bytes,
+        limits,
+        nodes: vec![FileNode {
+            name: "".into(),
+            properties: Vec::new(),
+            children: Vec::new(),
+            at: 0,
+        }],
+        open: vec![Open::new(
+            0,
+            Item::Node {
+                index: 0,
+                depth: 0,
+                path_bytes: 0,
+            },
+        )],
+        top: 0,
+        unclosed: None,
+        report: Report::new(&source, limits),
+    };
+    parser.file();
+    let Parser {
+        nodes, mut report, ..
+    } = parser;
+    stored::check(&nodes, limits, &mut report);
+    let diagnostics = report.finish();
+    (FileTree { source, nodes }, diagnostics)
+}
+
+/// What the last line of some indent was.
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    /// A node of the tree: what is indented below belongs to it.
+    Node {
+        index: u32,
+        depth: usize,
+        path_bytes: usize,
+    },
+    /// A property or link: nothing may be indented below it.
+    Property,
+    /// A line with an error: what is indented below is read, but has no place.
+    Lost,
+    /// A line that is being placed, the first of its indent.
+    Fresh,
+}
+
+/// How a property is written; a name may occur once in each way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Value,
+    Symlink,
+    PropertyLink,
+}
+
+/// An indent in use, and what was last seen there.
+struct Open<'a> {
+    /// One more than the white space before its lines; 0 is the root's.
+    indent: usize,
+    item: Item,
+    children: Siblings<&'a str>,
+    child_names_bytes: usize,
+    properties: Siblings<(&'a str, Kind)>,
+}
+
+impl Open<'_> {
+    fn new(indent: usize, item: Item) -> Self {
+        Open {
+            indent,
+            item,
+            children: Siblings::new(),
+            child_names_bytes: 0,
+            properties: Siblings::new(),
+        }
+    }
+
+    fn reset(&mut self, item: Item) {
+        self.item = item;
+        self.children.clear();
+        self.child_names_bytes = 0;
+        self.properties.clear();
+    }
+}
+
+/// Why a line stands at no place.
+enum Misplaced {
+    UnderProperty,
+    BetweenIndents,
+}
+
+/// Whether there may be more lines.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    GoOn,
+    Stop,
+}
+
+/// A line's content and where it stands.
+#[derive(Clone, Copy)]
+struct Content<'a> {
+    text: &'a str,
+    indent: usize,
+    at: usize,
+}
+
+impl Content<'_> {
+    fn end(&self) -> usize {
+        self.at + self.text.len()
+    }
+}
+
+struct Parser<'a> {
+    bytes: &'a [u8],
+    limits: &'a ParseLimits,
+    nodes: Vec<FileNode>,
+    /// The stack of indents; entries above `top` are kept for their memory.
+    open: Vec<Open<'a>>,
+    top: usize,
+    /// The indent of a value whose brackets stay open: what is indented below is most likely its rest.
+    unclosed: Option<usize>,
+    report: Report<'a>,
+}
+
+impl<'a> Parser<'a> {
+    fn file(&mut self) {
+        if self.bytes.len() > self.limits.file_bytes.min(u32::MAX as usize) {
+            return self.report.file_too_long(self.limits.file_bytes);
+        }
+        let mut start = 0;
+        if self.bytes.starts_with(b"\xef\xbb\xbf") {
+            self.report.byte_order_mark();
+            start = 3;
+        }
+        let nul = self.bytes.contains(&0);
+        while start < self.bytes.len() {
+            let rest = &self.bytes[start..];
+            let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            self.report.line = start;
+            if self.line(start, &rest[..length], nul) == Flow::Stop {
+                return;
+            }
+            start += length + 1;
+        }
+    }
+
+    fn line(&mut self, start: usize, line: &'a [u8], nul: bool) -> Flow {
+        let Some(indent) = line.iter().position(|byte| !lines::blank(*byte)) else {
+            return Flow::GoOn;
+        };
+        let end = line
+            .iter()
+            .rposition(|byte| !lines::blank(*byte))
+            .map_or(indent, |last| last + 1);
+        let (at, bytes) = (start + indent, &line[indent..end]);
+        if line.len() > self.limits.line_bytes {
+            self.report.line_too_long(at, line.len(), self.limits.line_bytes);
+            return self.lost(indent);
+        }
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let length = error.error_len().unwrap_or(bytes.len() - error.valid_up_to());
+                self.report.not_utf8(at + error.valid_up_to(), length);
+                return self.lost(indent);
+            }
+        };
+        if nul && let Some(place) = text.find('\0') {
+            self.report.nul(at + place);
+            return self.lost(indent);
+        }
+        if bytes[0] == b'#' || self.is_rest_of_value(indent, text) {
+            return Flow::GoOn;
+        }
+        let content = Content { text, indent, at };
+        match lines::read(text) {
+            Line::Node { name, kind } => return self.node(content, name, kind),
+            Line::PropertyLink { name, target } => self.link(content, name, Kind::PropertyLink, target),
+            Line::Symlink { name, target } => self.link(content, name, Kind::Symlink, target),
+            Line::Property { name, expression } => self.property(content, name, expression),
+            Line::BadLink => {
+                self.report.bad_link(content.at..content.end());
+                return self.lost(indent);
+            }
+            Line::Unrecognized => {
+                self.report.unrecognized(content.at..content.end(), text);
+                return self.lost(indent);
+            }
+        }
+        Flow::GoOn
+    }
+
+    /// Tells whether the line most likely belongs to a value that was begun on a line before, which is an error that
+    /// has been told.
+    fn is_rest_of_value(&mut self, indent: usize, text: &str) -> bool {
+        let Some(unclosed) = self.unclosed else {
+            return false;
+        };
+        if indent > unclosed {
+            return true;
+        }
+        self.unclosed = None;
+        indent == unclosed
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b')' | b']' | b'}' | b',') || lines::blank(byte))
+    }
+
+    fn lost(&mut self, indent: usize) -> Flow {
+        // The error has been told: a wrong indent of the same line would be noise.
+        let _ = self.place(indent);
+        self.open[self.top].item = Item::Lost;
+        Flow::GoOn
+    }
+
+    /// Makes the entry of `indent` the top of the stack; the entry below it is the parent's.
+    fn place(&mut self, indent: usize) -> Result<(), Misplaced> {
+        let indent = indent + 1;
+        let under_property = matches!(self.open[self.top].item, Item::Property);
+        if indent > self.open[self.top].indent {
+            self.push(indent);
+            return if under_property {
+                Err(Misplaced::UnderProperty)
+            } else {
+                Ok(())
+            };
+        }
+        while indent < self.open[self.top].indent {
+            self.top -= 1;
+        }
+        if indent > self.open[self.top].indent {
+            self.push(indent);
+            return Err(Misplaced::BetweenIndents);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, indent: usize) {
+        self.top += 1;
+        if self.top == self.open.len() {
+            self.open.push(Open::new(indent, Item::Fresh));
+        } else {
+            self.open[self.top].indent = indent;
+            self.open[self.top].reset(Item::Fresh);
+        }
+    }
+
+    /// Places the line and returns what it belongs to: a node, or `Lost` where an error has been told already.
+    fn parent(&mut self, content: Content<'a>) -> Item {
+        match self.place(content.indent) {
+            Ok(()) => {}
+            Err(Misplaced::UnderProperty) => self.report.under_property(content.at..content.end()),
+            Err(Misplaced::BetweenIndents) => {
+                let indents = self.open[..self.top]
+                    .iter()
+                    .skip(1)
+                    .map(|open| open.indent - 1)
+                    .collect();
+                self.report
+                    .between_indents(content.at - content.indent..content.at, indents);
+            }
+        }
+        match self.open[self.top - 1].item {
+            parent @ Item::Node { .. } => parent,
+            Item::Property | Item::Lost | Item::Fresh => Item::Lost,
+        }
+    }
+
+    fn node(&mut self, content: Content<'a>, name: &'a str, kind: Option<&'a str>) -> Flow {
+        let parent = self.parent(content);
+        self.open[self.top].reset(Item::Lost);
+        let span = content.at..content.at + 1 + name.len();
+        if !self.check_parts(content.at + 1, name) {
+            return Flow::GoOn;
+        }
+        let Item::Node {
+            index: parent,
+            depth,
+            path_bytes,
+        } = parent
+        else {
+            return Flow::GoOn;
+        };
+        let siblings = &mut self.open[self.top - 1];
+        if let Err(first) = siblings.children.add(name, content.at as u32) {
+            self.report.duplicate_node(span, name, first as usize);
+            return Flow::GoOn;
+        }
+        siblings.child_names_bytes += name.len();
+        let names_bytes = siblings.child_names_bytes;
+        if names_bytes > self.limits.child_names_bytes
+            && names_bytes - name.len() <= self.limits.child_names_bytes
+        {
+            self.report
+                .child_names_too_long(span.clone(), self.limits.child_names_bytes);
+        }
+        let parts = || name.split('/').filter(|part| !part.is_empty());
+        let depth = depth + parts().count();
+        let path_bytes = path_bytes + parts().map(|part| part.len() + 1).sum::<usize>();
+        if depth > self.limits.depth {
+            self.report.too_deep(span, self.limits.depth);
+            return Flow::GoOn;
+        }
+        if path_bytes > self.limits.path_bytes {
+            self.report
+                .path_too_long(span, path_bytes, self.limits.path_bytes);
+            return Flow::GoOn;
+        }
+        if self.nodes.len() > self.limits.znodes {
+            self.report.too_many_nodes(span, self.limits.znodes);
+            return Flow::Stop;
+        }
+        let index = self.nodes.len() as u32;
+        self.nodes[parent as usize].children.push(index);
+        self.nodes.push(FileNode {
+            name: name.into(),
+            properties: Vec::new(),
+            children: Vec::new(),
+            at: content.at as u32,
+        });
+        self.open[self.top].item = Item::Node {
+            index,
+            depth,
+            path_bytes,
+        };
+        if let Some(kind) = kind {
+            let _ = self.open[self.top]
+                .properties
+                .add(("type", Kind::Value), content.at as u32);
+            self.add(
+                index,
+                Text::from("type"),
+                Value::String(Text::from(kind)),
+                content.at,
+            );
+        }
+        Flow::GoOn
+    }
+
+    /// Tells whether a server takes every part of `name`, which stands at `at`.
+    fn check_parts(&mut self, at: usize, name: &str) -> bool {
+        let (mut place, mut parts, mut good) = (at, 0, true);
+        for part in name.split('/') {
+            if !part.is_empty() {
+                parts += 1;
+                if let Err(error) = check_name(part) {
+                    self.report.bad_name(place, part, &error);
+                    good = false;
+                }
+            }
+            place += part.len() + 1;
+        }
+        if parts == 0 {
+            self.report.no_name(at - 1..at + name.len());
+        }
+        good && parts > 0
+    }
+
+    fn link(&mut self, content: Content<'a>, name: &'a str, kind: Kind, target: &'a str) {
+        if let Some(index) = self.owner(content, name, kind) {
+            let arrow = if kind == Kind::Symlink { " ->" } else { " =>" };
+            let mut key = String::with_capacity(name.len() + arrow.len());
+            key.push_str(name);
+            key.push_str(arrow);
+            self.add(
+                index,
+                Text::from(key),
+                Value::String(Text::from(target)),
+                content.at,
+            );
+        }
+    }
+
+    fn property(&mut self, content: Content<'a>, name: &'a str, expression: &'a str) {
+        let value = expression::evaluate(expression).and_then(|value| value.to_property_value(name));
+        let value = value.map_err(|error| self.bad_expression(content, name, expression, error));
+        let owner = self.owner(content, name, Kind::Value);
+        match value {
+            Ok(value) => {
+                if let Some(index) = owner {
+                    self.add(index, Text::from(name), value, content.at);
+                }
+            }
+            Err(()) => {
+                if report::leaves_open(expression) {
+                    self.unclosed = Some(content.indent);
+                }
+            }
+        }
+    }
+
+    fn bad_expression(&mut self, content: Content<'a>, name: &str, expression: &str, error: ExpressionError) {
+        let start = content.end() - expression.len();
+        let (from, to) = (
+            error.span.start.min(expression.len()),
+            error.span.end.min(expression.len()),
+        );
+        let help = report::expression_help(name, expression).or(error.help);
+        self.report.expression(
+            error.code,
+            start + from..start + to.max(from),
+            error.message,
+            help,
+        );
+    }
+
+    /// Places a property and returns the node that it belongs to, if it has one and has not such a property yet.
+    fn owner(&mut self, content: Content<'a>, name: &'a str, kind: Kind) -> Option<u32> {
+        let parent = self.parent(content);
+        let fresh = matches!(self.open[self.top].item, Item::Fresh);
+        let span = content.at..content.at + name.len();
+        match parent {
+            Item::Node { index: 0, .. } => self.report.root_property(content.at..content.end()),
+            Item::Node { index, .. } => {
+                if fresh {
+                    self.open[self.top].item = Item::Property;
+                }
+                let added = self.open[self.top - 1]
+                    .properties
+                    .add((name, kind), content.at as u32);
+                let Err(first) = added else { return Some(index) };
+                self.report.duplicate_property(span, name, first as usize);
+                return None;
+            }
+            Item::Property | Item::Lost | Item::Fresh => {}
+        }
+        if fresh {
+            self.open[self.top].item = Item::Lost;
+        }
+        None
+    }
+
+    fn add(&mut self, index: u32, key: Text, value: Value, at: usize) {
+        self.nodes[index as usize].properties.push(FileProperty {
+            key,
+            value,
+            at: at as u32,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,342 @@
+//! Every command, option and help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// GitOps for Apache ZooKeeper: keeps the tree of a cluster equal to tree files in git.
+#[derive(Debug, Parser)]
+#[command(
+    name = "treekeeper",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done or in sync, 1 error, 2 differences (with --exit-code), 3 refused by policy, \
+                  4 hosts not converged, 5 stopped, 6 lock held, 7 plan stale, 8 outcome unknown, 64 usage"
+)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// ZooKeeper servers and chroot [env: TREEKEEPER_ZOOKEEPER, then ZC_ZK_CONNECTION_STRING; default:
+    /// 127.0.0.1:2181]
+    #[arg(short, long, global = true, value_name = "HOST:PORT[,HOST:PORT...][/CHROOT]", help_heading = "Global options")]
+    pub zookeeper: Option<String>,
+    /// The git repository: ssh, https, or a local path
+    #[arg(short, long, global = true, value_name = "GIT_URL", help_heading = "Global options")]
+    pub url: Option<String>,
+    /// The branch [default: the remote's HEAD]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub branch: Option<String>,
+    /// Directory of the tree files in the repository; only files directly in it are read [default: its root]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub path: Option<String>,
+    /// Where the bare mirror of the repository lives [default: in the user's state directory]
+    #[arg(short, long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub tree_directory: Option<PathBuf>,
+    /// Configuration file [default: treekeeper/treekeeper.toml in the user's and the system's configuration directory]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// How .zkx files are laid over .zk files: property by property, or replacing whole nodes as the original did
+    #[arg(long, global = true, value_name = "MODE", help_heading = "Global options")]
+    pub overlay: Option<OverlayArg>,
+    /// Which foreign syncers the lock excludes
+    #[arg(long, global = true, value_name = "STYLE", help_heading = "Global options")]
+    pub lock: Option<LockArg>,
+    /// Print JSON on standard output
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// Tell on standard error what is being done
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub verbose: bool,
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    pub color: ColorArg,
+}
+
+/// `--overlay`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OverlayArg {
+    /// Property by property
+    Merge,
+    /// Whole nodes, as the original
+    Replace,
+}
+
+/// `--lock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LockArg {
+    /// /ZktoolsLocks/,hosts (zc.zkdeployment up to 0.14)
+    Zktools,
+    /// /hosts-lock (zc.zkdeployment from 0.14.1)
+    Kazoo,
+    /// Both of them
+    Both,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the live tree what the newest commit says, and set the version of /hosts to it
+    Sync(SyncArgs),
+    /// Show what sync would do, per znode and property
+    Plan(PlanArgs),
+    /// Say in one sentence how the cluster is, then versions, hosts and the lock
+    Status,
+    /// ALL STOP: set the version of /hosts to None, so that no host deploys and no sync goes on
+    Stop(StopArgs),
+    /// End a stop or a pause: put a version back
+    Resume(ResumeArgs),
+    /// Set the version of /hosts to False: hosts hold; the next sync goes on without asking for convergence, and ends
+    /// the pause
+    Pause,
+    /// Look at the cluster lock
+    Lock(LockArgs),
+    /// Parse and merge tree files offline, and report everything that is wrong with them
+    Validate(ValidateArgs),
+    /// Print a parsed tree file as JSON
+    Parse(ParseArgs),
+    /// Print the live tree, ephemeral znodes included
+    Tree(TreeArgs),
+    /// Print the live tree as a tree file
+    Export(ExportArgs),
+    /// Import one tree file at a path, with the same planner, lock and transactions as sync
+    Import(ImportArgs),
+    /// Print a znode's properties as JSON, or one property, links followed
+    Get(GetArgs),
+    /// Set properties of a znode; the others stay
+    Set(SetArgs),
+    /// Set a symbolic link: TARGET is what the link shows, SOURCE the path of the link
+    Ln(LinkArgs),
+    /// Print the real path, symbolic links resolved
+    Resolve(ResolveArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// Options of `sync`.
+#[derive(Debug, Default, Args)]
+pub struct SyncArgs {
+    /// Show the plan and change nothing
+    #[arg(short, long)]
+    pub dry_run: bool,
+    /// Sync in spite of ALL STOP and of hosts that have not converged; never lifts the lock, the delete budget or
+    /// history
+    #[arg(short, long)]
+    pub force: bool,
+    /// Sync an equal version too, so that changes made by hand go
+    #[arg(long)]
+    pub repair: bool,
+    /// Sync this commit, tag or branch instead of the branch's tip
+    #[arg(long, value_name = "REV")]
+    pub revision: Option<String>,
+    /// Wait so long for the lock
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_wait: Option<u64>,
+    /// Allow the plan to delete so many znodes, this once
+    #[arg(long, value_name = "N")]
+    pub allow_delete: Option<usize>,
+    /// Allow a commit that does not descend from the deployed one, this once
+    #[arg(long)]
+    pub allow_rewind: bool,
+    /// Take over a tree that another repository or lock style has managed
+    #[arg(long)]
+    pub adopt: bool,
+    /// Delete top-level znodes that earlier commits defined and this one doesn't
+    #[arg(long)]
+    pub prune_roots: bool,
+    /// Show secrets in the plan of a dry run (on a terminal only)
+    #[arg(long, hide = true)]
+    pub show_secrets: bool,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Exit with 2 if anything would change
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Plan this commit, tag or branch instead of the branch's tip
+    #[arg(long, value_name = "REV")]
+    pub revision: Option<String>,
+    /// Plan the deletion of top-level znodes that earlier commits defined and this one doesn't
+    #[arg(long)]
+    pub prune_roots: bool,
+    /// Show secrets (on a terminal only)
+    #[arg(long)]
+    pub show_secrets: bool,
+}
+
+/// Options of `stop`.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// Why, kept for those who ask `status`
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Options of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The version to put back [default: the one that stop replaced, else the deployed commit]
+    pub version: Option<String>,
+}
+
+/// Options of `lock`.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: LockCommand,
+}
+
+/// The commands of `lock`.
+#[derive(Debug, Subcommand)]
+pub enum LockCommand {
+    /// Show who holds the lock and who waits, with session and age
+    Show,
+}
+
+/// Options of `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Tree files, or one directory of them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Options of `parse`.
+#[derive(Debug, Args)]
+pub struct ParseArgs {
+    /// The tree file, or - for standard input
+    pub file: PathBuf,
+}
+
+/// Options of `tree`.
+#[derive(Debug, Args)]
+pub struct TreeArgs {
+    /// Where to begin
+    #[arg(default_value = "/")]
+    pub path: String,
+    /// Show /zookeeper and /treekeeper too
+    #[arg(long)]
+    pub all: bool,
+    /// Print text as '...' instead of u'...'
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Where to begin
+    #[arg(default_value = "/")]
+    pub path: String,
+    /// Include ephemeral znodes
+    #[arg(short, long)]
+    pub ephemeral: bool,
+    /// Write this name instead of the top znode's
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Print text as '...' instead of u'...'
+    #[arg(long)]
+    pub plain: bool,
+    /// Include /zookeeper and /treekeeper
+    #[arg(long)]
+    pub all: bool,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The tree file, or - for standard input
+    pub file: PathBuf,
+    /// The znode to import below, which must exist
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub at: String,
+    /// Delete what the file does not name below the znodes that it does
+    #[arg(long)]
+    pub trim: bool,
+    /// Show the plan and change nothing
+    #[arg(short, long)]
+    pub dry_run: bool,
+    /// Wait so long for the lock
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_wait: Option<u64>,
+    /// Allow the plan to delete so many znodes, this once
+    #[arg(long, value_name = "N")]
+    pub allow_delete: Option<usize>,
+}
+
+/// Options of `get`.
+#[derive(Debug, Args)]
+pub struct GetArgs {
+    /// The znode, symbolic links followed
+    pub path: String,
+    /// One property, property links followed
+    pub key: Option<String>,
+}
+
+/// Options of `set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// The znode
+    pub path: String,
+    /// Properties, each with a value as in a tree file: threads=3, name='x'
+    #[arg(required = true, value_name = "KEY=EXPR")]
+    pub properties: Vec<String>,
+    /// Wait so long for the lock
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_wait: Option<u64>,
+}
+
+/// Options of `ln`.
+#[derive(Debug, Args)]
+pub struct LinkArgs {
+    /// The path that the link leads to
+    pub target: String,
+    /// The path of the link: an existing znode and the link's name (with a trailing slash, the target's name)
+    pub source: String,
+    /// Wait so long for the lock
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_wait: Option<u64>,
+}
+
+/// Options of `resolve`.
+#[derive(Debug, Args)]
+pub struct ResolveArgs {
+    /// The path
+    pub path: String,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}

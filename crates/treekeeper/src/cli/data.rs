@@ -1,0 +1,137 @@
+//! `tree`, `export`, `get` and `resolve`: the live tree, printed as it is.
+//!
+//! These print data, secrets included: that is what they are for.
+
+use treekeeper_core::model::links::{self, LinkError};
+use treekeeper_core::model::{LiveTree, ZnodePath, printable, write_json};
+use treekeeper_core::operation::Scope;
+use treekeeper_core::treefile::{PrintOptions, print};
+
+use super::args::{ExportArgs, GetArgs, ResolveArgs, TreeArgs};
+use super::setup::Setup;
+use super::ui::{self, Exit, Problem};
+use crate::zk::{self, ReadMethod, Session};
+
+/// Prints the live tree for people.
+pub fn tree(setup: &Setup, options: &TreeArgs) -> Result<Exit, Problem> {
+    let print_options = PrintOptions {
+        ephemeral: true,
+        plain: options.plain,
+        all: options.all,
+        strict: false,
+        ..PrintOptions::default()
+    };
+    let text = printed(setup, &options.path, &print_options)?;
+    ui::print_bytes(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// Prints or writes the live tree as a tree file.
+pub fn export(setup: &Setup, options: &ExportArgs) -> Result<Exit, Problem> {
+    let print_options = PrintOptions {
+        ephemeral: options.ephemeral,
+        name: options.name.clone(),
+        plain: options.plain,
+        all: options.all,
+        strict: true,
+    };
+    let text = printed(setup, &options.path, &print_options)?;
+    match &options.output {
+        None => ui::print_bytes(text.as_bytes())?,
+        Some(path) => std::fs::write(path, text).map_err(|error| {
+            Problem::error(format!("cannot write {}: {error}", printable(&path.to_string_lossy())))
+        })?,
+    }
+    Ok(Exit::Done)
+}
+
+fn printed(setup: &Setup, path: &str, options: &PrintOptions) -> Result<String, Problem> {
+    let path = znode_path(path)?;
+    let live = setup.block_on(async {
+        let session = setup.open().await?;
+        let live = read(&session, &path).await;
+        session.close().await;
+        live
+    })?;
+    let node = live.find(&path).unwrap_or_else(|| unreachable!("it was read"));
+    print(&live, node, options).map_err(|error| {
+        Problem::error(error.to_string()).with_hint("`treekeeper tree` shows it all the same")
+    })
+}
+
+async fn read(session: &Session, path: &ZnodePath) -> Result<LiveTree, Problem> {
+    let scope = Scope { subtrees: vec![path.clone()], nodes: Vec::new() };
+    let live = zk::observe(session, &scope, ReadMethod::Batched).await?;
+    let is_there = live.find(path).is_some_and(|node| live.content(node).version.0 >= 0);
+    if is_there {
+        return Ok(live);
+    }
+    if path.is_root() {
+        return Err(zk::ZkError::NoChroot(session.chroot().to_owned()).into());
+    }
+    Err(zk::ZkError::NoNode(path.as_str().to_owned()).into())
+}
+
+/// Prints a znode's properties, or one of them.
+pub fn get(setup: &Setup, options: &GetArgs) -> Result<Exit, Problem> {
+    let path = checked(&options.path)?;
+    let mut json = Vec::new();
+    setup.block_on(async {
+        let session = setup.open().await?;
+        let found = match &options.key {
+            Some(key) => zk::read_links(&session, |known| links::property(&path, key, known)).await,
+            None => zk::read_links(&session, |known| {
+                let resolved = links::resolve(&path, known)?;
+                let properties = known.properties(&resolved.node)?;
+                Ok(treekeeper_core::model::Value::Object(properties.clone().into_entries()))
+            })
+            .await,
+        };
+        session.close().await;
+        let value = found?.map_err(|error| link_problem(&error))?;
+        write_json(&value, &mut json);
+        Ok(())
+    })?;
+    json.push(b'\n');
+    ui::print_bytes(&json)?;
+    Ok(Exit::Done)
+}
+
+/// Prints the path with symbolic links resolved.
+pub fn resolve(setup: &Setup, options: &ResolveArgs) -> Result<Exit, Problem> {
+    let path = checked(&options.path)?;
+    let node = setup.block_on(async {
+        let session = setup.open().await?;
+        let found = resolved(&session, &path).await;
+        session.close().await;
+        found
+    })?;
+    ui::print_bytes(format!("{node}\n").as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// Returns the node that `path` leads to, symbolic links followed.
+pub async fn resolved(session: &Session, path: &str) -> Result<ZnodePath, Problem> {
+    let found = zk::read_links(session, |known| links::resolve(path, known)).await?;
+    found.map(|resolved| resolved.node).map_err(|error| link_problem(&error))
+}
+
+/// Returns a link error as a problem.
+pub fn link_problem(error: &LinkError) -> Problem {
+    Problem::error(printable(&error.to_string()).into_owned())
+}
+
+/// Returns the path that a user typed; trailing slashes are dropped.
+pub fn znode_path(text: &str) -> Result<ZnodePath, Problem> {
+    let trimmed = text.trim_end_matches('/');
+    let path = if trimmed.is_empty() && !text.is_empty() { "/" } else { trimmed };
+    ZnodePath::parse(path).map_err(|error| Problem::usage(format!("{:?} is not a znode's path: {error}", printable(text))))
+}
+
+/// Checks a path that may hold `.` and `..`.
+fn checked(text: &str) -> Result<String, Problem> {
+    if text.starts_with('/') {
+        return Ok(text.to_owned());
+    }
+    Err(Problem::usage(format!("{:?} is not a znode's path: it does not start with /", printable(text))))
+}

@@ -1,0 +1,78 @@
+//! The command line: one file per command, and what they share (`config`, `ui`).
+//!
+//! Floor 6. Commands put an operation together, run it, and print; they never speak to ZooKeeper or git on their
+//! own but through `engine`, `zk` and `git`.
+
+mod args;
+mod completions;
+mod config;
+mod data;
+mod edit;
+mod lock;
+mod offline;
+mod operator;
+mod plan;
+mod setup;
+mod status;
+mod sync;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use ui::{Exit, Problem};
+
+/// Parses the arguments, runs the command and returns its exit code (DESIGN.md 3).
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let is_answer = !error.use_stderr();
+            // A closed pipe is no reason to fail.
+            let _ = error.print();
+            return if is_answer { ExitCode::SUCCESS } else { Exit::Usage.into() };
+        }
+    };
+    ui::set_color(arguments.global.color);
+    ui::set_log(arguments.global.verbose);
+    match run(arguments) {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            problem.tell();
+            problem.exit.into()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<Exit, Problem> {
+    let Arguments { global, command } = arguments;
+    match command {
+        Command::Completions(options) => completions::run(&options),
+        Command::Validate(options) => offline::validate(&global, &options),
+        Command::Parse(options) => offline::parse(&global, &options),
+        command => {
+            let setup = setup::Setup::new(&global)?;
+            match command {
+                Command::Sync(options) => sync::run(&setup, &options),
+                Command::Plan(options) => plan::run(&setup, &options),
+                Command::Status => status::run(&setup),
+                Command::Stop(options) => operator::stop(&setup, &options),
+                Command::Resume(options) => operator::resume(&setup, &options),
+                Command::Pause => operator::pause(&setup),
+                Command::Lock(options) => lock::run(&setup, &options),
+                Command::Tree(options) => data::tree(&setup, &options),
+                Command::Export(options) => data::export(&setup, &options),
+                Command::Get(options) => data::get(&setup, &options),
+                Command::Resolve(options) => data::resolve(&setup, &options),
+                Command::Import(options) => edit::import(&setup, &options),
+                Command::Set(options) => edit::set(&setup, &options),
+                Command::Ln(options) => edit::link(&setup, &options),
+                Command::Completions(_) | Command::Validate(_) | Command::Parse(_) => {
+                    unreachable!("handled before a server is configured")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `validate` and `parse`: tree files without a server, for CI and editors.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use treekeeper_core::layer;
+use treekeeper_core::treefile::{self, Diagnostic, SourceFile};
+
+use super::args::{Global, ParseArgs, ValidateArgs};
+use super::edit::source_file;
+use super::setup::{overlay, tree_limits};
+use super::ui::{self, Exit, Problem};
+use super::{config, setup};
+use crate::git;
+
+/// Parses and merges the given files or directory, and reports everything that is wrong.
+pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem> {
+    let config = config::read(global.config.as_deref())?;
+    let (parse_limits, layer_limits) = tree_limits(&config);
+    let files = read(options)?;
+    let count = files.len();
+    let mut diagnostics = Vec::new();
+    let mut trees = Vec::with_capacity(count);
+    for file in files {
+        let (tree, found) = treefile::parse(Arc::new(file), &parse_limits);
+        trees.push(tree);
+        diagnostics.extend(found);
+    }
+    let znodes = match layer::merge(trees, overlay(global, &config), &layer_limits) {
+        Ok(desired) => desired.tree.len(),
+        Err(more) => {
+            diagnostics.extend(more);
+            0
+        }
+    };
+    if global.json {
+        print_json(count, znodes, &diagnostics)?;
+    } else if diagnostics.is_empty() {
+        ui::print_bytes(format!("Valid: {count} files, {znodes} znodes.\n").as_bytes())?;
+    } else {
+        ui::diagnostics(&diagnostics);
+    }
+    Ok(if diagnostics.is_empty() { Exit::Done } else { Exit::Error })
+}
+
+fn read(options: &ValidateArgs) -> Result<Vec<SourceFile>, Problem> {
+    match options.paths.as_slice() {
+        [directory] if directory.is_dir() => Ok(git::read_directory(directory, &git::ReadLimits::default())?),
+        files => Ok(git::read_files(files, &git::ReadLimits::default())?),
+    }
+}
+
+fn print_json(files: usize, znodes: usize, diagnostics: &[Diagnostic]) -> Result<(), Problem> {
+    let list: Vec<_> = diagnostics
+        .iter()
+        .map(|diagnostic| {
+            let (line, column) = diagnostic.place();
+            json!({
+                "code": diagnostic.code.0,
+                "file": diagnostic.primary.source.name,
+                "line": line,
+                "column": column,
+                "message": diagnostic.message,
+                "help": diagnostic.help,
+            })
+        })
+        .collect();
+    let value = json!({ "schema": 1, "files": files, "znodes": znodes, "diagnostics": list });
+    ui::print_bytes(format!("{value:#}\n").as_bytes())
+}
+
+/// Prints one parsed file as JSON.
+pub fn parse(global: &Global, options: &ParseArgs) -> Result<Exit, Problem> {
+    let config = config::read(global.config.as_deref())?;
+    let (parse_limits, _) = setup::tree_limits(&config);
+    let (tree, diagnostics) = treefile::parse(Arc::new(source_file(&options.file)?), &parse_limits);
+    if !diagnostics.is_empty() {
+        ui::diagnostics(&diagnostics);
+        return Ok(Exit::Error);
+    }
+    ui::print_bytes(format!("{}\n", treefile::to_json(&tree)).as_bytes())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,364 @@
+//! Puts flags, environment and configuration together into what the floors below take.
+//!
+//! A flag goes over the environment, the environment over the file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use treekeeper_core::layer::{LayerLimits, Overlay};
+use treekeeper_core::model::cluster::LockStyle;
+use treekeeper_core::operation::Context;
+use treekeeper_core::plan::{BatchLimits, DeleteBudget, Wire};
+use treekeeper_core::treefile::ParseLimits;
+
+use super::args::{Global, LockArg, OverlayArg};
+use super::config::{self, AclKey, Config, HistoryKey, OverlayKey};
+use super::ui::{self, Problem};
+use crate::engine::{RepositorySource, World};
+use crate::git::{GitOptions, ProcessLimits, ReadLimits};
+use crate::zk::{Credentials, ReadMethod, Session, SessionOptions, TlsFiles};
+
+/// Environment variables that name the servers, the first that is set counts.
+const ZOOKEEPER_VARIABLES: [&str; 2] = ["TREEKEEPER_ZOOKEEPER", "ZC_ZK_CONNECTION_STRING"];
+
+/// Everything that a command on a server needs.
+pub struct Setup {
+    /// The file's keys.
+    pub config: Config,
+    /// How sessions are opened.
+    pub session: SessionOptions,
+    /// The lock.
+    pub lock: LockStyle,
+    /// Merge or replace.
+    pub overlay: Overlay,
+    /// `--json`.
+    pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
+    url: Option<String>,
+    branch: Option<String>,
+    path: Option<String>,
+    tree_directory: Option<PathBuf>,
+}
+
+impl Setup {
+    /// Reads the configuration and puts the flags over it.
+    ///
+    /// # Errors
+    /// A configuration that cannot be read or used.
+    pub fn new(global: &Global) -> Result<Setup, Problem> {
+        let config = config::read(global.config.as_deref())?;
+        let session = session_options(global, &config)?;
+        Ok(Setup {
+            session,
+            lock: global.lock.map_or(config.lock.unwrap_or_default(), |style| match style {
+                LockArg::Zktools => LockStyle::Zktools,
+                LockArg::Kazoo => LockStyle::Kazoo,
+                LockArg::Both => LockStyle::Both,
+            }),
+            overlay: overlay(global, &config),
+            json: global.json,
+            quiet: global.quiet,
+            url: global.url.clone().or_else(|| config.git.url.clone()),
+            branch: global.branch.clone().or_else(|| config.git.branch.clone()),
+            path: global.path.clone().or_else(|| config.git.path.clone()),
+            tree_directory: global.tree_directory.clone().or_else(|| config.git.mirror.clone()),
+            config,
+        })
+    }
+
+    /// Runs what needs a server on a runtime of its own.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        // The client lives on worker threads, so that a long diff on this one never starves its pings.
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Problem::error(format!("cannot start threads: {error}")))?
+            .block_on(work)
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// A server that cannot be reached or refuses us.
+    pub async fn open(&self) -> Result<Session, Problem> {
+        Ok(Session::open(&self.session).await?)
+    }
+
+    /// Returns what an operation needs of the world, with the repository if `revision` is asked for.
+    ///
+    /// # Errors
+    /// No repository, or one that cannot be used.
+    pub fn world(&self, repository: Option<RepositorySource>) -> World {
+        World {
+            session: self.session.clone(),
+            lock: self.lock,
+            owner: format!("{{\"by\":\"{}\",\"pid\":{}}}", actor(), std::process::id()),
+            repository,
+            read_method: ReadMethod::Batched,
+        }
+    }
+
+    /// Returns the configured repository; `revision` names one commit instead of the branch's tip.
+    ///
+    /// # Errors
+    /// No URL, or one that is not allowed.
+    pub fn repository(&self, revision: Option<&str>) -> Result<RepositorySource, Problem> {
+        let Some(url) = &self.url else {
+            return Err(Problem::usage("which repository?")
+                .with_hint("give --url GIT_URL, or set `url` in [git] of treekeeper.toml"));
+        };
+        let mirror = match &self.tree_directory {
+            Some(directory) => mirror_in(directory),
+            None => default_mirror(url)?,
+        };
+        let mut options = GitOptions::new(url, mirror)?;
+        let keys = &self.config.git;
+        let limits = &self.config.limits;
+        options.branch = self.branch.clone();
+        if let Some(path) = &self.path {
+            options.path = path.clone();
+        }
+        options.retries = keys.retries.unwrap_or(options.retries);
+        if let Some(pause) = &keys.retry_pause {
+            options.retry_pause = duration("git.retry_pause", pause)?;
+        }
+        if let Some(timeout) = &limits.git_timeout {
+            let timeout = duration("limits.git_timeout", timeout)?;
+            options.limits.wall_max = Some(timeout);
+            options.fetch_max = timeout;
+        }
+        if let Some(bytes) = limits.git_memory_bytes {
+            options.limits = ProcessLimits { address_space_bytes_max: (bytes > 0).then_some(bytes), ..options.limits };
+        }
+        let mut read = ReadLimits::default();
+        read.file_bytes_max = limits.file_bytes.map_or(read.file_bytes_max, |bytes| bytes as u64);
+        if let Some(bytes) = limits.repository_bytes {
+            read.total_bytes_max = bytes;
+            options.limits.file_bytes_max = Some(bytes);
+        }
+        Ok(RepositorySource::new(options, revision.map(str::to_owned), read))
+    }
+
+    /// Returns an operation's identity, lock and limits.
+    ///
+    /// # Errors
+    /// A connection string or a duration that cannot be read.
+    pub fn context(&self, lock_wait: Option<u64>, allow_delete: Option<usize>) -> Result<Context, Problem> {
+        let lock_wait = match (lock_wait, &self.config.lock_wait) {
+            (Some(seconds), _) => Duration::from_secs(seconds),
+            (None, Some(text)) => duration("lock_wait", text)?,
+            (None, None) => Duration::ZERO,
+        };
+        let (_, chroot) = crate::zk::split(&self.session.connect)?;
+        let acl = if self.session.creator_acl { ("auth", "") } else { ("world", "anyone") };
+        let limits = &self.config.limits;
+        let defaults = BatchLimits::default();
+        Ok(Context {
+            sync_id: uuid::Uuid::new_v4().simple().to_string(),
+            actor: actor(),
+            lock: self.lock,
+            lock_wait,
+            delete_budget: self.delete_budget(),
+            allow_delete,
+            batch_limits: BatchLimits {
+                transaction_bytes_max: limits.transaction_bytes.unwrap_or(defaults.transaction_bytes_max),
+                transaction_operations_max: limits
+                    .transaction_operations
+                    .unwrap_or(defaults.transaction_operations_max),
+                batch_bytes_max: limits.batch_bytes.unwrap_or(defaults.batch_bytes_max),
+                wire: Wire { chroot_bytes: chroot.len(), acl_bytes: Wire::acl_bytes([acl]) },
+                ..defaults
+            },
+        })
+    }
+
+    fn delete_budget(&self) -> DeleteBudget {
+        let defaults = DeleteBudget::default();
+        DeleteBudget {
+            znodes_max: self.config.delete.znodes_max.unwrap_or(defaults.znodes_max),
+            percent_max: self.config.delete.percent_max.unwrap_or(defaults.percent_max),
+        }
+    }
+
+    /// Tells whether any history will do.
+    pub fn any_history(&self) -> bool {
+        self.config.git.history == Some(HistoryKey::Any)
+    }
+}
+
+/// Returns the bounds of files and trees.
+pub fn tree_limits(config: &Config) -> (ParseLimits, LayerLimits) {
+    let (keys, parse, layer) = (&config.limits, ParseLimits::default(), LayerLimits::default());
+    let parse = ParseLimits {
+        file_bytes: keys.file_bytes.unwrap_or(parse.file_bytes),
+        line_bytes: keys.line_bytes.unwrap_or(parse.line_bytes),
+        depth: keys.depth.unwrap_or(parse.depth),
+        path_bytes: keys.path_bytes.unwrap_or(parse.path_bytes),
+        znodes: keys.znodes.unwrap_or(parse.znodes),
+        node_data_bytes: keys.node_data_bytes.unwrap_or(parse.node_data_bytes),
+        child_names_bytes: keys.child_names_bytes.unwrap_or(parse.child_names_bytes),
+        ..parse
+    };
+    let layer = LayerLimits {
+        znodes: keys.znodes.unwrap_or(layer.znodes),
+        depth: keys.depth.unwrap_or(layer.depth),
+        path_bytes: keys.path_bytes.unwrap_or(layer.path_bytes),
+        node_data_bytes: keys.node_data_bytes.unwrap_or(layer.node_data_bytes),
+        child_names_bytes: keys.child_names_bytes.unwrap_or(layer.child_names_bytes),
+    };
+    (parse, layer)
+}
+
+/// Returns the overlay mode: the flag's, else the file's, else merge.
+pub fn overlay(global: &Global, config: &Config) -> Overlay {
+    match (global.overlay, config.overlay) {
+        (Some(OverlayArg::Replace), _) | (None, Some(OverlayKey::Replace)) => Overlay::Replace,
+        (Some(OverlayArg::Merge), _) | (None, Some(OverlayKey::Merge) | None) => Overlay::Merge,
+    }
+}
+
+fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, Problem> {
+    let mut options = SessionOptions::default();
+    let variable = || ZOOKEEPER_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+    if let Some(connect) = global.zookeeper.clone().or_else(variable).or_else(|| config.zookeeper.clone()) {
+        options.connect = connect;
+    }
+    let keys = &config.auth;
+    options.credentials = match (&keys.digest, &keys.sasl) {
+        (Some(_), Some(_)) => return Err(Problem::error("[auth] names digest and sasl: use one of them")),
+        (Some(place), None) => Some(Credentials::Digest(pair("digest", &place.read()?)?)),
+        (None, Some(place)) => {
+            let pair = pair("sasl", &place.read()?)?;
+            let (user, password) = pair.split_once(':').unwrap_or((&pair, ""));
+            Some(Credentials::Sasl(user.to_owned(), password.to_owned()))
+        }
+        (None, None) => None,
+    };
+    if let Some(tls) = &keys.tls {
+        let identity = match (&tls.certificate, &tls.key) {
+            (Some(certificate), Some(key)) => Some((config::read_text(certificate)?, config::read_text(key)?)),
+            (None, None) => None,
+            _ => return Err(Problem::error("[auth.tls] needs both certificate and key, or neither")),
+        };
+        let authorities = tls.ca.as_deref().map(config::read_text).transpose()?;
+        options.tls = Some(TlsFiles { authorities, identity });
+    }
+    options.allow_plaintext = keys.allow_plaintext;
+    options.creator_acl = match keys.acl {
+        Some(acl) => acl == AclKey::Creator,
+        None => options.credentials.is_some(),
+    };
+    if options.creator_acl && options.credentials.is_none() {
+        return Err(Problem::error("[auth] says acl = \"creator\", but there are no credentials to be the creator"));
+    }
+    let limits = &config.limits;
+    for (key, value, target) in [
+        ("limits.connect_timeout", &limits.connect_timeout, &mut options.connect_timeout),
+        ("limits.request_timeout", &limits.request_timeout, &mut options.request_timeout),
+        ("limits.session_timeout", &limits.session_timeout, &mut options.session_timeout),
+    ] {
+        if let Some(text) = value {
+            *target = duration(key, text)?;
+        }
+    }
+    Ok(options)
+}
+
+/// Checks that a secret is `user:password`.
+fn pair(key: &str, text: &str) -> Result<String, Problem> {
+    match text.split_once(':') {
+        Some((user, _)) if !user.is_empty() => Ok(text.to_owned()),
+        _ => Err(Problem::error(format!("the secret of [auth] {key} is not of the form user:password"))),
+    }
+}
+
+/// Reads `30s`, `500ms`, `5m`, `1h`, or a bare number of seconds.
+fn duration(key: &str, text: &str) -> Result<Duration, Problem> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit_ms = match &text[digits.len()..] {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => 0,
+    };
+    match digits.trim().parse::<u64>() {
+        Ok(number) if unit_ms > 0 => Ok(Duration::from_millis(number.saturating_mul(unit_ms))),
+        _ => Err(Problem::error(format!("{key} = {text:?} is not a duration such as \"30s\""))),
+    }
+}
+
+/// Returns who runs this, such as `jim@web-1`.
+pub fn actor() -> String {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain = |text: &str, fallback: &str| {
+        let kept: String = text
+            .trim()
+            .chars()
+            .filter(|character| character.is_ascii_alphanumeric() || "._-".contains(*character))
+            .take(64)
+            .collect();
+        if kept.is_empty() { fallback.to_owned() } else { kept }
+    };
+    format!("{}@{}", plain(&user, "unknown"), plain(&machine, "localhost"))
+}
+
+/// Returns where the mirror lives if the user named a directory.
+///
+/// The original's users name its work tree, which is left alone: the mirror stands in it by itself.
+fn mirror_in(directory: &Path) -> PathBuf {
+    let is_ours = directory.join("HEAD").exists();
+    let is_free = std::fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none());
+    if is_ours || is_free { directory.to_owned() } else { directory.join("treekeeper.git") }
+}
+
+/// Returns the mirror's place in the user's state directory, one for each URL.
+fn default_mirror(url: &str) -> Result<PathBuf, Problem> {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")));
+    let Some(state) = state else {
+        return Err(Problem::error("no place for the mirror: neither XDG_STATE_HOME nor HOME is set")
+            .with_hint("give --tree-directory DIR"));
+    };
+    // What stands before the host in a URL may be a secret and is left out.
+    let without_user = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
+    let name: String = without_user
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() || ".-".contains(character) { character } else { '_' })
+        .collect();
+    let start = name.len().saturating_sub(120);
+    Ok(state.join("treekeeper/mirrors").join(name[start..].trim_matches(['.', '_'])).with_extension("git"))
+}
+
+/// Writes an event unless only errors are wanted.
+pub fn teller(quiet: bool) -> impl FnMut(&treekeeper_core::operation::Event) {
+    move |event| {
+        if !quiet || event.level() != "INFO" {
+            ui::event(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        let ms = |text| duration("k", text).map(|duration| duration.as_millis()).ok();
+        assert_eq!(ms("30s"), Some(30_000));
+        assert_eq!(ms("250ms"), Some(250));
+        assert_eq!(ms("2m"), Some(120_000));
+        assert_eq!(ms("7"), Some(7_000));
+        assert_eq!(ms("soon"), None);
+        assert_eq!(ms(""), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! `status`: one sentence, then versions, hosts and the lock.
+
+use serde_json::json;
+use treekeeper_core::model::ClusterVersion;
+use treekeeper_core::model::cluster::{ClusterReading, Host, Phase, StateReading};
+
+use super::setup::Setup;
+use super::ui::{self, Exit, Problem};
+use crate::zk::{self, Contender};
+
+/// Reads the cluster and the lock, and prints how they are.
+pub fn run(setup: &Setup) -> Result<Exit, Problem> {
+    let (cluster, contenders) = setup.block_on(async {
+        let session = setup.open().await?;
+        let cluster = zk::read_cluster(&session).await?;
+        let contenders = zk::contenders(&session, setup.lock).await?;
+        session.close().await;
+        Ok((cluster, contenders))
+    })?;
+    let text = if setup.json { as_json(&cluster, &contenders) } else { as_text(&cluster, &contenders) };
+    ui::print_bytes(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn lagging(cluster: &ClusterReading) -> Vec<&Host> {
+    let expected = cluster.version().ok();
+    match expected {
+        Some(ClusterVersion::Stop | ClusterVersion::Paused) | None => Vec::new(),
+        Some(expected) => {
+            cluster.hosts.iter().filter(|host| host.version.as_ref() != Some(&expected)).collect()
+        }
+    }
+}
+
+/// Returns the sentence.
+fn sentence(cluster: &ClusterReading) -> String {
+    if cluster.hosts_node.is_none() {
+        return "Never synced: there is no /hosts.".to_owned();
+    }
+    let version = match cluster.version() {
+        Err(fault) => return format!("Broken: {fault}."),
+        Ok(version) => version,
+    };
+    if let StateReading::Unreadable(reason) = &cluster.state {
+        return format!("Broken: cannot read /treekeeper/state: {reason}.");
+    }
+    let state = cluster.state.state();
+    if version == ClusterVersion::Stop {
+        let note = state.and_then(|state| state.stop.as_ref());
+        let who = note.map(|note| format!(" by {} at {}", plain(&note.by), plain(&note.at))).unwrap_or_default();
+        let why = note.and_then(|note| note.reason.as_deref()).map(|text| format!(": {}", plain(text)));
+        return format!("ALL STOP{who}{}.", why.unwrap_or_default());
+    }
+    if let Some(state) = state.filter(|state| state.phase == Phase::Applying) {
+        return format!(
+            "Incomplete: {} of {} batches of {:.12} are in the tree; the next sync finishes it.",
+            state.step,
+            state.steps,
+            state.to.as_deref().unwrap_or("a commit")
+        );
+    }
+    if version == ClusterVersion::Paused {
+        return "Paused: the version is False; the next sync goes on without asking for convergence.".to_owned();
+    }
+    let lagging = lagging(cluster).len();
+    let hosts = cluster.hosts.len();
+    match (hosts, lagging) {
+        (0, _) => format!("At {}, no hosts.", short(&version)),
+        (_, 0) => format!("Converged: {hosts} of {hosts} hosts at {}.", short(&version)),
+        (_, lagging) => format!("Converging: {} of {hosts} hosts at {}.", hosts - lagging, short(&version)),
+    }
+}
+
+fn plain(text: &str) -> String {
+    treekeeper_core::model::printable(text).into_owned()
+}
+
+fn short(version: &ClusterVersion) -> String {
+    match version.revision() {
+        Some(revision) => format!("{revision:.12}"),
+        None => version.to_string(),
+    }
+}
+
+fn as_text(cluster: &ClusterReading, contenders: &[Contender]) -> String {
+    let mut lines = vec![sentence(cluster)];
+    if let Ok(version) = cluster.version()
+        && cluster.hosts_node.is_some()
+    {
+        lines.push(format!("version   {version}"));
+    }
+    if let Some(state) = cluster.state.state() {
+        if let Some(commit) = &state.commit {
+            lines.push(format!("deployed  {} by {} at {}", plain(commit), plain(&state.by), plain(&state.at)));
+        }
+        if cluster.version().ok().and_then(|version| version.revision()) != state.revision()
+            && state.phase == Phase::Clean
+            && !matches!(cluster.version(), Ok(ClusterVersion::Stop | ClusterVersion::Paused))
+        {
+            lines.push("          the version was altered by hand since".to_owned());
+        }
+        if let Some(pinned) = &state.pinned {
+            lines.push(format!("pinned    {}", plain(pinned)));
+        }
+        if !state.orphans.is_empty() {
+            let roots: Vec<String> = state.orphans.iter().map(|root| format!("/{}", plain(root))).collect();
+            lines.push(format!("orphans   {}", roots.join(" ")));
+        }
+    }
+    match contenders.first() {
+        None => lines.push("lock      free".to_owned()),
+        Some(holder) => lines.push(format!("lock      {}", super::lock::line(holder))),
+    }
+    for host in &cluster.hosts {
+        lines.push(host_line(host, cluster));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn host_line(host: &Host, cluster: &ClusterReading) -> String {
+    let expected = cluster.version().ok();
+    let version = host.version.as_ref().map_or("no version".to_owned(), short);
+    let behind = match expected {
+        Some(ClusterVersion::Stop | ClusterVersion::Paused) | None => "",
+        Some(ref expected) if host.version.as_ref() != Some(expected) => "  behind",
+        Some(_) => "",
+    };
+    let error = host.error.as_ref().map(|error| format!("  error: {error}")).unwrap_or_default();
+    format!("host      {}  {version}{behind}{error}", host.name)
+}
+
+fn as_json(cluster: &ClusterReading, contenders: &[Contender]) -> String {
+    let lagging = lagging(cluster);
+    let hosts: Vec<_> = cluster
+        .hosts
+        .iter()
+        .map(|host| {
+            json!({
+                "name": host.name,
+                "version": host.version.as_ref().map(ToString::to_string),
+                "behind": lagging.contains(&host),
+                "error": host.error,
+            })
+        })
+        .collect();
+    let version = cluster.version();
+    let value = json!({
+        "schema": 1,
+        "status": sentence(cluster),
+        "version": version.as_ref().ok().map(ToString::to_string),
+        "stopped": version == Ok(ClusterVersion::Stop),
+        "paused": version == Ok(ClusterVersion::Paused),
+        "state": cluster.state.state(),
+        "hosts": hosts,
+        "lock": contenders.iter().map(super::lock::as_json).collect::<Vec<_>>(),
+    });
+    format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use treekeeper_core::model::cluster::HostsNode;
+    use treekeeper_core::model::{DataVersion, Text};
+
+    fn cluster(version: &str, hosts: &[(&str, Option<&str>)]) -> ClusterReading {
+        let data = format!("{{\"version\":{version}}}");
+        ClusterReading {
+            hosts_node: Some(HostsNode::new(data.as_bytes(), DataVersion(0))),
+            hosts: hosts
+                .iter()
+                .map(|(name, version)| Host {
+                    name: (*name).to_owned(),
+                    version: version.map(|text| ClusterVersion::Text(Text::from(text))),
+                    error: None,
+                })
+                .collect(),
+            state: StateReading::Absent,
+        }
+    }
+
+    #[test]
+    fn one_sentence_says_how_the_cluster_is() {
+        let said = |version, hosts: &[_]| sentence(&cluster(version, hosts));
+        insta::assert_snapshot!(said("\"v1\"", &[("a", Some("v1")), ("b", None)]), @"Converging: 1 of 2 hosts at v1.");
+        insta::assert_snapshot!(said("\"v1\"", &[("a", Some("v1"))]), @"Converged: 1 of 1 hosts at v1.");
+        insta::assert_snapshot!(said("null", &[]), @"ALL STOP.");
+        insta::assert_snapshot!(said("true", &[]), @"Broken: the version of /hosts is true, which is neither a string, a number, None nor False.");
+        insta::assert_snapshot!(said("false", &[]), @"Paused: the version is False; the next sync goes on without asking for convergence.");
+    }
+}

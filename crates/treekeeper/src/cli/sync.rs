@@ -1,0 +1,78 @@
+//! `sync`: makes the live tree what the newest commit says.
+
+use treekeeper_core::operation::{Mode, Operation, Outcome, Receipt, SyncOptions};
+use treekeeper_core::plan::{Counts, Plan};
+
+use super::args::SyncArgs;
+use super::plan::{print_json, print_plan};
+use super::setup::{Setup, teller, tree_limits};
+use super::ui::{self, Exit, Problem};
+use crate::engine;
+
+/// Runs a sync to its end and returns its exit code.
+pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
+    let mode = if options.dry_run { Mode::DryRun } else { Mode::Apply };
+    let receipt = receipt(setup, options, mode)?;
+    if setup.json {
+        print_json(setup, &receipt, options.show_secrets)?;
+    } else if options.dry_run && receipt.plan.is_some() {
+        print_plan(setup, &receipt, options.show_secrets)?;
+    }
+    let exit = ui::outcome(&receipt);
+    if !setup.quiet {
+        summary(&receipt);
+    }
+    Ok(exit)
+}
+
+/// Runs a sync, dry run or plan.
+pub fn receipt(setup: &Setup, options: &SyncArgs, mode: Mode) -> Result<Receipt, Problem> {
+    let repository = setup.repository(options.revision.as_deref())?;
+    let (parse_limits, layer_limits) = tree_limits(&setup.config);
+    let sync = SyncOptions {
+        mode,
+        force: options.force,
+        repair: options.repair,
+        adopt: options.adopt,
+        any_history: options.allow_rewind || setup.any_history(),
+        prune_roots: options.prune_roots || setup.config.delete.prune_roots,
+        fixed_revision: options.revision.is_some(),
+        overlay: setup.overlay,
+        parse_limits,
+        layer_limits,
+    };
+    let operation = Operation::sync(sync, setup.context(options.lock_wait, options.allow_delete)?);
+    let world = setup.world(Some(repository));
+    setup.block_on(async { Ok(engine::run(operation, world, &mut teller(setup.quiet)).await) })
+}
+
+/// Says what was done, which is nothing the log's lines tell.
+fn summary(receipt: &Receipt) {
+    if receipt.altered_by_hand && !matches!(receipt.outcome, Outcome::InSync) {
+        ui::warning("the version of /hosts had been altered by hand since the last sync");
+    }
+    let (Outcome::Applied, Some(plan)) = (&receipt.outcome, &receipt.plan) else { return };
+    for spared in &plan.spared {
+        ui::say(&format!("note: {}", treekeeper_core::plan::display::spared_text(spared)));
+    }
+    for orphan in &plan.orphans {
+        ui::say(&format!(
+            "note: {} is no longer in the files and stays; `treekeeper sync --repair --prune-roots` deletes it",
+            treekeeper_core::model::printable(orphan.path.as_str())
+        ));
+    }
+    ui::say(&applied(receipt, plan));
+}
+
+/// Returns `Synced to 0defaced: 2 created, 1 changed, 0 deleted in 1 transaction.`
+pub fn applied(receipt: &Receipt, plan: &Plan) -> String {
+    let Counts { create, set, delete } = plan.counts();
+    let revision = receipt.revision.as_ref().map(|revision| format!(" to {revision:.12}")).unwrap_or_default();
+    let transactions = match receipt.transactions {
+        0 => String::new(),
+        1 => " in 1 transaction".to_owned(),
+        several => format!(" in {several} transactions"),
+    };
+    let verb = if receipt.revision.is_some() { "Synced" } else { "Done" };
+    format!("{verb}{revision}: {create} created, {set} changed, {delete} deleted{transactions}.")
+}

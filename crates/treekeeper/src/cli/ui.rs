@@ -1,0 +1,282 @@
+//! What the program says: log lines, errors with hints, refusals, and the exit codes.
+//!
+//! Data go to standard output, talk to standard error. Only the log lines of DESIGN.md 1 begin with a LEVEL word.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use treekeeper_core::gate::Blocker;
+use treekeeper_core::operation::{Event, Failure, Outcome, Receipt};
+use treekeeper_core::treefile::Diagnostic;
+
+use super::args::ColorArg;
+use crate::git::GitError;
+use crate::zk::ZkError;
+
+/// The exit codes, one table for all commands (DESIGN.md 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or in sync.
+    Done = 0,
+    /// An error.
+    Error = 1,
+    /// Differences, where they were asked for.
+    Differences = 2,
+    /// Refused by policy.
+    Refused = 3,
+    /// Hosts have not converged.
+    NotConverged = 4,
+    /// ALL STOP.
+    Stopped = 5,
+    /// Somebody else holds the lock.
+    LockHeld = 6,
+    /// Nobody knows whether it was done.
+    Unknown = 8,
+    /// Wrong usage.
+    Usage = 64,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command failed: printed once, at the edge.
+#[derive(Debug)]
+pub struct Problem {
+    /// The exit code.
+    pub exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    /// Returns an ordinary error.
+    pub fn error(message: impl Into<String>) -> Problem {
+        Problem { exit: Exit::Error, message: message.into(), hint: None }
+    }
+
+    /// Returns a wrong use of the command line.
+    pub fn usage(message: impl Into<String>) -> Problem {
+        Problem { exit: Exit::Usage, message: message.into(), hint: None }
+    }
+
+    /// Adds a next step.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Problem {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Changes the exit code.
+    pub fn with_exit(mut self, exit: Exit) -> Problem {
+        self.exit = exit;
+        self
+    }
+
+    /// Prints it.
+    pub fn tell(&self) {
+        error(&self.message, self.hint.as_deref());
+    }
+}
+
+impl From<ZkError> for Problem {
+    fn from(error: ZkError) -> Problem {
+        Problem { exit: Exit::Error, message: error.to_string(), hint: error.hint() }
+    }
+}
+
+impl From<GitError> for Problem {
+    fn from(error: GitError) -> Problem {
+        Problem { exit: Exit::Error, message: error.to_string(), hint: error.hint() }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Problem {
+        Problem { exit: Exit::Error, message: failure.message, hint: failure.hint }
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Problem {
+        Problem::error(format!("cannot print: {error}"))
+    }
+}
+
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// Applies `--color`; `auto` honours NO_COLOR and looks whether there is a terminal.
+pub fn set_color(choice: ColorArg) {
+    match choice {
+        ColorArg::Auto => anstream::ColorChoice::Auto,
+        ColorArg::Always => anstream::ColorChoice::Always,
+        ColorArg::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Turns on the log of `-v`.
+pub fn set_log(verbose: bool) {
+    if verbose {
+        let level = tracing::Level::DEBUG;
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
+    }
+}
+
+/// Writes a line to standard error; a closed pipe is nothing to report.
+pub fn say(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Prints data on standard output.
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
+    let mut out = std::io::stdout().lock();
+    ignore_closed_pipe(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Streams text to standard output, with colours only where they are wanted.
+pub fn print_with(
+    write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
+) -> Result<(), Problem> {
+    let stdout = anstream::stdout().lock();
+    let mut adapter = Adapter { out: std::io::BufWriter::new(stdout), error: None };
+    let written = write(&mut adapter);
+    let flushed = match adapter.error.take() {
+        Some(error) => Err(error),
+        None => adapter.out.flush(),
+    };
+    ignore_closed_pipe(flushed)?;
+    match written {
+        Ok(()) | Err(std::fmt::Error) => Ok(()),
+    }
+}
+
+fn ignore_closed_pipe(result: std::io::Result<()>) -> Result<(), Problem> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Lets text that is made for `fmt::Write` flow into a stream.
+struct Adapter<W> {
+    out: W,
+    error: Option<std::io::Error>,
+}
+
+impl<W: Write> std::fmt::Write for Adapter<W> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.out.write_all(text.as_bytes()).map_err(|error| {
+            self.error = Some(error);
+            std::fmt::Error
+        })
+    }
+}
+
+/// Writes a line of the log.
+pub fn event(event: &Event) {
+    let level = event.level();
+    let style = match level {
+        "INFO" => Style::new(),
+        _ => RED,
+    };
+    say(&format!("{style}{level}{style:#} {event}"));
+}
+
+/// Writes an error and its next step.
+pub fn error(message: &str, hint: Option<&str>) {
+    say(&format!("{RED}error{RED:#}: {message}"));
+    if let Some(hint) = hint {
+        self::hint(hint);
+    }
+}
+
+/// Writes a warning.
+pub fn warning(message: &str) {
+    say(&format!("{YELLOW}warning{YELLOW:#}: {message}"));
+}
+
+/// Writes a next step.
+pub fn hint(hint: &str) {
+    say(&format!("{DIM}hint:{DIM:#} {hint}"));
+}
+
+/// Writes every diagnostic, and how many there are.
+pub fn diagnostics(found: &[Diagnostic]) {
+    for diagnostic in found {
+        say(&diagnostic.render());
+    }
+    let errors = if found.len() == 1 { "1 error".to_owned() } else { format!("{} errors", found.len()) };
+    error(&format!("the tree files have {errors}; nothing was written"), None);
+}
+
+/// Writes what refuses a sync, and returns its exit code: the first of 5, 4, 6, 3.
+pub fn blockers(found: &[Blocker]) -> Exit {
+    for blocker in found {
+        // Lagging hosts and ALL STOP have lines of their own in the log.
+        let in_log = match blocker {
+            Blocker::NotConverged { .. } => true,
+            Blocker::Stopped { reason } => reason.is_none(),
+            _ => false,
+        };
+        if !in_log {
+            say(&format!("{RED}refused{RED:#}: {blocker}"));
+        }
+    }
+    blockers_hints(found);
+    exit_of(found)
+}
+
+/// Writes the next step of each blocker, each text once.
+pub fn blockers_hints(found: &[Blocker]) {
+    let mut told: Vec<String> = Vec::new();
+    for blocker in found {
+        let text = blocker.hint();
+        if !told.contains(&text) {
+            hint(&text);
+            told.push(text);
+        }
+    }
+}
+
+/// Returns the exit code of a refusal: the first of 5, 4, 3 that applies.
+pub fn exit_of(found: &[Blocker]) -> Exit {
+    if found.iter().any(|blocker| matches!(blocker, Blocker::Stopped { .. })) {
+        Exit::Stopped
+    } else if found.iter().any(|blocker| matches!(blocker, Blocker::NotConverged { .. })) {
+        Exit::NotConverged
+    } else {
+        Exit::Refused
+    }
+}
+
+/// Writes what an operation's end has to say besides its data, and returns the exit code.
+pub fn outcome(receipt: &Receipt) -> Exit {
+    receipt.warnings.iter().for_each(|text| warning(text));
+    match &receipt.outcome {
+        Outcome::InSync | Outcome::Planned | Outcome::Applied => Exit::Done,
+        Outcome::Refused(found) => blockers(found),
+        Outcome::LockHeld(holder) => {
+            hint(&format!(
+                "the lock is held by {holder}; `treekeeper lock show` tells more; to wait for it: --lock-wait SECONDS"
+            ));
+            Exit::LockHeld
+        }
+        Outcome::Invalid(found) => {
+            diagnostics(found);
+            Exit::Error
+        }
+        Outcome::Failed(failure) => {
+            error(&failure.message, failure.hint.as_deref());
+            Exit::Error
+        }
+        Outcome::Unknown(failure) => {
+            error(&failure.message, failure.hint.as_deref());
+            Exit::Unknown
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Drives an operation over the adapters: performs each request, hands back the answer, until there is a receipt.
+//!
+//! Floor 4. No decision is made here; a request is performed or its failure reported.
+
+mod source;
+
+use std::time::{Duration, Instant};
+
+use treekeeper_core::model::cluster::LockStyle;
+use treekeeper_core::operation::{
+    Answer, Event, Failure, LockAnswer, Operation, Outcome, Receipt, Request, Timestamp,
+};
+
+pub use source::{RepositorySource, failure};
+
+use crate::zk::{self, HeldLock, ReadMethod, Session, SessionOptions, ZkError};
+
+/// What an operation needs of the world.
+pub struct World {
+    /// How to open sessions.
+    pub session: SessionOptions,
+    /// The lock to take.
+    pub lock: LockStyle,
+    /// What the lock's candidates say of us.
+    pub owner: String,
+    /// The repository; `None` for operations that need none.
+    pub repository: Option<RepositorySource>,
+    /// How trees are read.
+    pub read_method: ReadMethod,
+}
+
+/// Runs `operation` to its end on a session of its own, telling each event as it happens.
+pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&Event)) -> Receipt {
+    let session = match Session::open(&world.session).await {
+        Ok(session) => session,
+        Err(error) => return Receipt { outcome: Outcome::Failed(error.into()), ..Receipt::default() },
+    };
+    let mut driver = Driver { session, world, lock: HeldLock::default() };
+    let mut answer = Answer::Done;
+    loop {
+        let request = operation.next(answer, Timestamp::now());
+        operation.take_events().iter().for_each(&mut *tell);
+        match request {
+            Request::Done(receipt) => {
+                driver.session.close().await;
+                return *receipt;
+            }
+            request => {
+                tracing::debug!(request = name(&request), "performing");
+                answer = driver.perform(request).await.unwrap_or_else(Answer::Failed);
+            }
+        }
+    }
+}
+
+/// Returns the request's name, for the log of `-v`.
+fn name(request: &Request) -> &'static str {
+    match request {
+        Request::ReadCluster => "read the cluster",
+        Request::Fetch => "fetch",
+        Request::Relate { .. } => "relate commits",
+        Request::ReadFiles(_) => "read files",
+        Request::Prepare { .. } => "prepare nodes",
+        Request::AcquireLock(_) => "take the lock",
+        Request::Observe(_) => "observe",
+        Request::Commit(_) => "commit",
+        Request::CheckAccess(_) => "check access",
+        Request::Settle => "settle",
+        Request::Inquire => "inquire",
+        Request::ReadBack(_) => "read back",
+        Request::Release => "release",
+        Request::Done(_) => "done",
+    }
+}
+
+struct Driver {
+    session: Session,
+    world: World,
+    lock: HeldLock,
+}
+
+/// The pause between two looks while a dead session's candidates are waited for.
+const INQUIRY_PAUSE: Duration = Duration::from_millis(200);
+
+impl Driver {
+    async fn perform(&mut self, request: Request) -> Result<Answer, Failure> {
+        let session = &self.session;
+        Ok(match request {
+            Request::ReadCluster => Answer::Cluster(zk::read_cluster(session).await?),
+            Request::Fetch => {
+                let (revision, repository) = self.repository()?.fetch()?;
+                Answer::Fetched { revision, repository }
+            }
+            Request::Relate { deployed, target } => {
+                Answer::Relation(self.repository()?.relation(&deployed, &target)?)
+            }
+            Request::ReadFiles(revision) => Answer::Files(self.repository()?.read(&revision)?),
+            Request::Prepare { hosts, state } => {
+                zk::prepare(session, self.world.lock, hosts.as_deref(), state.as_deref()).await?;
+                Answer::Done
+            }
+            Request::AcquireLock(wait) => self.acquire(wait).await?,
+            Request::Observe(scope) => {
+                Answer::Observed(Box::new(zk::observe(session, &scope, self.world.read_method).await?))
+            }
+            Request::Commit(commitment) => Answer::Commit(zk::commit(session, &commitment).await),
+            Request::CheckAccess(plan) => Answer::Denied(zk::denied(session, &plan).await?),
+            Request::Settle => {
+                let held = zk::settle(session, &self.lock.candidates).await?;
+                Answer::Settled { held, cluster: zk::read_cluster(session).await? }
+            }
+            Request::Inquire => self.inquire().await?,
+            Request::ReadBack(plan) => Answer::Differing(zk::differing(session, &plan).await?),
+            Request::Release => {
+                self.lock.give_back(session).await?;
+                Answer::Done
+            }
+            Request::Done(_) => unreachable!("the loop ends before"),
+        })
+    }
+
+    fn repository(&mut self) -> Result<&mut RepositorySource, Failure> {
+        self.world.repository.as_mut().ok_or_else(|| Failure::new("no repository is configured").with_hint("give --url"))
+    }
+
+    async fn acquire(&mut self, wait: Duration) -> Result<Answer, Failure> {
+        let World { lock, owner, .. } = &self.world;
+        let busy = zk::acquire(&self.session, *lock, owner, wait, &mut self.lock).await?;
+        Ok(Answer::Lock(match busy {
+            Some(holder) => LockAnswer::Busy(holder),
+            None => LockAnswer::Held(self.lock.candidates.clone()),
+        }))
+    }
+
+    /// Opens a new session, waits until the old one's candidates are gone, and reads the cluster.
+    ///
+    /// While they are there, a transaction that was in flight could still be applied.
+    async fn inquire(&mut self) -> Result<Answer, Failure> {
+        let granted = self.session.timeout();
+        let limit = granted * 2 + self.world.session.request_timeout;
+        let deadline = Instant::now() + limit;
+        let options = SessionOptions { connect_timeout: limit, ..self.world.session.clone() };
+        self.session = Session::open(&options).await?;
+        loop {
+            let left = zk::contenders(&self.session, self.world.lock).await?;
+            let ours = |path: &str| self.lock.candidates.iter().any(|candidate| candidate.as_str() == path);
+            if !left.iter().any(|contender| ours(&contender.path)) {
+                self.lock.candidates.clear();
+                return Ok(Answer::Cluster(zk::read_cluster(&self.session).await?));
+            }
+            if Instant::now() > deadline {
+                let action = "waiting for the lost session to end".to_owned();
+                return Err(ZkError::Deadline { action, limit }.into());
+            }
+            tokio::time::sleep(INQUIRY_PAUSE).await;
+        }
+    }
+}

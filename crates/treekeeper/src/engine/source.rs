@@ -1,0 +1,75 @@
+//! The repository as an operation sees it: a commit, its files, and how commits lie to each other.
+
+use treekeeper_core::gate::Relation;
+use treekeeper_core::model::Revision;
+use treekeeper_core::operation::Failure;
+use treekeeper_core::treefile::SourceFile;
+
+use crate::git::{self, GitError, GitOptions, Mirror, ReadLimits};
+
+/// A repository, fetched into a bare mirror when it is first asked for.
+pub struct RepositorySource {
+    options: GitOptions,
+    revision: Option<String>,
+    limits: ReadLimits,
+    mirror: Option<Mirror>,
+}
+
+impl RepositorySource {
+    /// Returns a source that has not been fetched; `revision` names one commit instead of the branch's tip.
+    pub fn new(options: GitOptions, revision: Option<String>, limits: ReadLimits) -> RepositorySource {
+        RepositorySource { options, revision, limits, mirror: None }
+    }
+
+    /// Fetches, resolves the revision once, and returns it with the repository's root commit.
+    ///
+    /// # Errors
+    /// What git refuses, after the configured retries.
+    pub fn fetch(&mut self) -> Result<(Revision, Revision), Failure> {
+        let mirror = match &mut self.mirror {
+            Some(mirror) => mirror,
+            None => self.mirror.insert(Mirror::open(self.options.clone()).map_err(failure)?),
+        };
+        mirror.fetch().map_err(failure)?;
+        let revision = mirror.resolve(self.revision.as_deref()).map_err(failure)?;
+        let repository = mirror.root_commit(&revision).map_err(failure)?;
+        Ok((revision, repository))
+    }
+
+    fn mirror(&mut self) -> Result<&mut Mirror, Failure> {
+        self.mirror.as_mut().ok_or_else(|| Failure::new("the repository was not fetched"))
+    }
+
+    /// Returns how `target` lies to `deployed`.
+    ///
+    /// # Errors
+    /// A mirror that cannot be read.
+    pub fn relation(&mut self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
+        let relation = self.mirror()?.relation(deployed, target).map_err(failure)?;
+        Ok(match relation {
+            git::Relation::Same => Relation::Same,
+            git::Relation::Forward => Relation::Forward,
+            git::Relation::Backward => Relation::Backward,
+            git::Relation::Diverged => Relation::Diverged,
+            git::Relation::Unknown => Relation::Unknown,
+        })
+    }
+
+    /// Returns the tree files at `revision`, `.zk` first, each group sorted.
+    ///
+    /// # Errors
+    /// Entries that are not regular files, limits, a mirror that cannot be read.
+    pub fn read(&mut self, revision: &Revision) -> Result<Vec<SourceFile>, Failure> {
+        let limits = self.limits.clone();
+        self.mirror()?.read(revision, &limits).map_err(failure)
+    }
+}
+
+/// Returns git's error as an operation reports it.
+pub fn failure(error: GitError) -> Failure {
+    let failure = Failure::new(error.to_string());
+    match error.hint() {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}

@@ -1,0 +1,134 @@
+//! Sends transactions, and tells what is known of them afterwards.
+//!
+//! Only an error code inside a reply means "not applied"; everything else is unknown, and is said to be
+//! (RELIABILITY.md, fact 1). Nothing is ever sent twice from here.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use futures_util::stream::{FuturesOrdered, StreamExt};
+use treekeeper_core::model::{ZnodePath, Zxid};
+use treekeeper_core::operation::{CommitAnswer, Commitment, Op, OpFault, Transaction};
+use treekeeper_core::plan::{Change, Plan};
+use zookeeper_client::{CreateMode, Error, MultiWriteError, MultiWriteResult, MultiWriter};
+
+use super::error::{is_definite, op_fault};
+use super::{Session, ZkError};
+
+/// Barriers tried while connections break.
+const BARRIERS_MAX: usize = 50;
+
+/// Applies the commitment's transactions in order, at most `in_flight_max` at once.
+pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer {
+    let mut waiting: VecDeque<(usize, &Transaction)> = commitment.transactions.iter().enumerate().collect();
+    let mut in_flight = FuturesOrdered::new();
+    let mut last_zxid = None;
+    let mut trouble: Option<CommitAnswer> = None;
+    loop {
+        while trouble.is_none() && in_flight.len() < commitment.in_flight_max.max(1) {
+            let Some((index, transaction)) = waiting.pop_front() else { break };
+            match encode(session, transaction, &commitment.plan) {
+                Ok(mut writer) => {
+                    let deadline = Instant::now() + session.request_timeout;
+                    // The request is on its way from here on; the future only waits for the reply.
+                    let reply = writer.commit();
+                    in_flight.push_back(async move {
+                        (index, session.once("applying", "the plan", deadline, reply).await)
+                    });
+                }
+                // A path that the client itself refuses was never sent.
+                Err(error) => trouble = Some(rejected(index, 0, OpFault::Other(error.to_string()))),
+            }
+        }
+        let Some((index, reply)) = in_flight.next().await else { break };
+        if trouble.is_some() {
+            // The first trouble tells the story; later transactions are chained to fail after it.
+            continue;
+        }
+        match reply {
+            Ok(Ok(results)) => last_zxid = results.iter().filter_map(zxid).next_back().or(last_zxid),
+            Ok(Err(MultiWriteError::OperationFailed { index: operation, source })) if is_definite(&source) => {
+                trouble = Some(rejected(index, operation, op_fault(&source)));
+            }
+            Ok(Err(MultiWriteError::RequestFailed { source })) if is_definite(&source) => {
+                trouble = Some(rejected(index, 0, OpFault::Other(source.to_string())));
+            }
+            Ok(Err(error)) => trouble = Some(CommitAnswer::Unknown(error.to_string())),
+            Err(deadline) => trouble = Some(CommitAnswer::Unknown(deadline.to_string())),
+        }
+    }
+    trouble.unwrap_or(CommitAnswer::Applied { zxid: last_zxid })
+}
+
+fn rejected(transaction: usize, operation: usize, cause: OpFault) -> CommitAnswer {
+    CommitAnswer::Rejected { transaction, operation, cause }
+}
+
+fn zxid(result: &MultiWriteResult) -> Option<Zxid> {
+    match result {
+        MultiWriteResult::SetData { stat } => Some(Zxid(stat.mzxid)),
+        _ => None,
+    }
+}
+
+fn encode<'a>(session: &'a Session, transaction: &Transaction, plan: &Plan) -> Result<MultiWriter<'a>, Error> {
+    let mut writer = session.client.new_multi_writer();
+    let options = CreateMode::Persistent.with_acls(session.acls());
+    for op in &transaction.head {
+        add(&mut writer, op)?;
+    }
+    for change in &plan.changes[transaction.changes.clone()] {
+        match change {
+            Change::Create { path, data, .. } => writer.add_create(path.as_str(), data, &options)?,
+            Change::Set { path, data, version, .. } => {
+                writer.add_set_data(path.as_str(), data, Some(version.0))?;
+            }
+            Change::Delete { path, version, .. } => writer.add_delete(path.as_str(), Some(version.0))?,
+        }
+    }
+    for op in &transaction.tail {
+        add(&mut writer, op)?;
+    }
+    Ok(writer)
+}
+
+fn add(writer: &mut MultiWriter<'_>, op: &Op) -> Result<(), Error> {
+    match op {
+        Op::Check(path, version) => writer.add_check_version(path.as_str(), version.0),
+        Op::Set(path, data, version) => writer.add_set_data(path.as_str(), data, Some(version.0)),
+        Op::Delete(path, version) => writer.add_delete(path.as_str(), Some(version.0)),
+    }
+}
+
+/// Writes a barrier behind everything in flight and tells whether all candidates are still there.
+///
+/// A check-only transaction is a logged write: when its answer is here, everything that this session sent before is
+/// decided.
+///
+/// # Errors
+/// A lost session or the request deadline: then only a new session can tell.
+pub async fn settle(session: &Session, candidates: &[ZnodePath]) -> Result<bool, ZkError> {
+    let deadline = Instant::now() + session.request_timeout;
+    for _ in 0..BARRIERS_MAX {
+        let mut writer = session.client.new_multi_writer();
+        for candidate in candidates {
+            writer
+                .add_check_version(candidate.as_str(), 0)
+                .map_err(|error| ZkError::of("checking", candidate.as_str(), &error))?;
+        }
+        match session.once("settling", "the plan", deadline, writer.commit()).await? {
+            Ok(_) => return Ok(true),
+            Err(MultiWriteError::OperationFailed { source: Error::NoNode | Error::BadVersion, .. }) => {
+                return Ok(false);
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                if session.client.state().is_terminated() || is_definite(&error) {
+                    return Err(ZkError::SessionLost(format!("settling: {error}")));
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+    Err(ZkError::Other { action: "settling".to_owned(), reason: format!("{BARRIERS_MAX} barriers were lost") })
+}

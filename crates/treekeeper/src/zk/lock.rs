@@ -1,0 +1,340 @@
+//! The cluster lock: compatible with zktools (`/ZktoolsLocks/,hosts`), kazoo (`/hosts-lock`), or both.
+//!
+//! The lock alone protects nothing: every transaction checks the candidates that are created here (the fence).
+//! Nobody is ever pushed aside; who is first in the order that the foreign lockers use holds the lock.
+
+use std::time::{Duration, Instant};
+
+use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, STATE_PATH};
+use treekeeper_core::model::{ZnodePath, printable};
+use zookeeper_client::{CreateMode, Error};
+
+use super::cluster::fixed;
+use super::error::{is_definite, is_interrupted};
+use super::{Session, ZkError};
+
+const ZKTOOLS_ROOT: &str = "/ZktoolsLocks";
+const ZKTOOLS_LOCK: &str = "/ZktoolsLocks/,hosts";
+const KAZOO_LOCK: &str = "/hosts-lock";
+/// While waiting, the lock is looked at this often even if no watch fires (a watch is a hint).
+const WAIT_LOOK: Duration = Duration::from_secs(2);
+/// Tries to create one candidate while connections break.
+const CREATE_TRIES_MAX: usize = 20;
+
+/// The lock, or the part of it that was taken before somebody else was met.
+#[derive(Debug, Default)]
+pub struct HeldLock {
+    /// Our candidates, in the order in which they were taken.
+    pub candidates: Vec<ZnodePath>,
+}
+
+/// One that wants or holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contender {
+    /// Its node.
+    pub path: String,
+    /// Its data, safe to print.
+    pub data: String,
+    /// The session that owns it; `None` for a node left by hand, which never expires.
+    pub session: Option<i64>,
+    /// When it was created, in milliseconds since 1970 by the server's clock.
+    pub created_ms: i64,
+}
+
+/// A directory of candidates, and how they are named and sorted in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    Zktools,
+    Kazoo,
+}
+
+impl Queue {
+    fn of(style: LockStyle) -> &'static [Queue] {
+        match style {
+            LockStyle::Zktools => &[Queue::Zktools],
+            LockStyle::Kazoo => &[Queue::Kazoo],
+            LockStyle::Both => &[Queue::Zktools, Queue::Kazoo],
+        }
+    }
+
+    fn directory(self) -> &'static str {
+        match self {
+            Queue::Zktools => ZKTOOLS_LOCK,
+            Queue::Kazoo => KAZOO_LOCK,
+        }
+    }
+
+    fn prefix(self, id: &str) -> String {
+        match self {
+            Queue::Zktools => format!("{id}-lock--"),
+            Queue::Kazoo => format!("{id}__lock__"),
+        }
+    }
+
+    /// Returns the text that decides who is first, or `None` for a node that the foreign locker does not count.
+    ///
+    /// zktools sorts every child by what follows the last `-`; kazoo (2.7.1 on) counts what ends in `__lock__` and
+    /// ten digits.
+    fn key(self, name: &str) -> Option<&str> {
+        match self {
+            Queue::Zktools => Some(name.rsplit('-').next().unwrap_or(name)),
+            Queue::Kazoo => {
+                let (_, sequence) = name.rsplit_once("__lock__")?;
+                let digits = sequence.strip_prefix('-').unwrap_or(sequence);
+                (digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(sequence)
+            }
+        }
+    }
+
+    /// Returns the counted names, first the holder.
+    fn sorted(self, names: Vec<String>) -> Vec<String> {
+        let mut counted: Vec<String> = names.into_iter().filter(|name| self.key(name).is_some()).collect();
+        counted.sort_by(|left, right| (self.key(left), left).cmp(&(self.key(right), right)));
+        counted
+    }
+}
+
+/// Creates what is absent of the lock's nodes, of `/hosts` and of the state node; what exists is left as it is.
+///
+/// # Errors
+/// NoAuth, a missing chroot, a lost session, the request deadline.
+pub async fn prepare(
+    session: &Session,
+    style: LockStyle,
+    hosts: Option<&[u8]>,
+    state: Option<&[u8]>,
+) -> Result<(), ZkError> {
+    for queue in Queue::of(style) {
+        match queue {
+            Queue::Zktools => {
+                if !exists(session, ZKTOOLS_LOCK).await? {
+                    ensure(session, ZKTOOLS_ROOT, b"zktools ZLock dir").await?;
+                    ensure(session, ZKTOOLS_LOCK, b"lock").await?;
+                }
+            }
+            Queue::Kazoo => ensure(session, KAZOO_LOCK, b"").await?,
+        }
+    }
+    if let Some(data) = hosts {
+        ensure(session, HOSTS_PATH, data).await?;
+    }
+    if let Some(data) = state {
+        ensure(session, "/treekeeper", b"{}").await?;
+        ensure(session, STATE_PATH, data).await?;
+    }
+    Ok(())
+}
+
+async fn exists(session: &Session, path: &str) -> Result<bool, ZkError> {
+    let stat = session.repeat("reading", path, || session.client.check_stat(path)).await?;
+    Ok(stat.is_some())
+}
+
+/// Creates a persistent node; one that is there already is fine, so the request may be repeated.
+async fn ensure(session: &Session, path: &str, data: &[u8]) -> Result<(), ZkError> {
+    if exists(session, path).await? {
+        return Ok(());
+    }
+    let options = CreateMode::Persistent.with_acls(session.acls());
+    let created = session
+        .repeat("creating", path, || {
+            let request = session.client.create(path, data, &options);
+            async move {
+                match request.await {
+                    Ok(_) | Err(Error::NodeExists) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
+        })
+        .await;
+    match created {
+        Err(ZkError::NoNode(_)) if !session.chroot().is_empty() => Err(ZkError::NoChroot(session.chroot().to_owned())),
+        other => other,
+    }
+}
+
+/// Takes the lock, waiting at most `wait` for others.
+///
+/// `lock` receives each candidate as soon as it exists, so that it can be given back whatever happens.
+/// Returns `None` when the lock is held, else who holds it; the candidates are then deleted again.
+///
+/// # Errors
+/// NoAuth, a lost session, the request deadline.
+pub async fn acquire(
+    session: &Session,
+    style: LockStyle,
+    owner: &str,
+    wait: Duration,
+    lock: &mut HeldLock,
+) -> Result<Option<String>, ZkError> {
+    let deadline = Instant::now() + wait;
+    for queue in Queue::of(style) {
+        let candidate = create_candidate(session, *queue, owner).await?;
+        lock.candidates.push(candidate.clone());
+        if let Some(holder) = wait_turn(session, *queue, candidate.name(), deadline, wait).await? {
+            lock.give_back(session).await?;
+            return Ok(Some(holder));
+        }
+    }
+    Ok(None)
+}
+
+impl HeldLock {
+    /// Deletes the candidates, the last one first; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// A lost session or the request deadline: the server then deletes them with the session.
+    pub async fn give_back(&mut self, session: &Session) -> Result<(), ZkError> {
+        while let Some(candidate) = self.candidates.pop() {
+            let path = candidate.as_str();
+            match session.repeat("deleting", path, || session.client.delete(path, None)).await {
+                Ok(()) | Err(ZkError::NoNode(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Creates our node in the queue; after a broken connection looks for it before creating another.
+async fn create_candidate(session: &Session, queue: Queue, owner: &str) -> Result<ZnodePath, ZkError> {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let directory = queue.directory();
+    let prefix = format!("{directory}/{}", queue.prefix(&id));
+    let options = CreateMode::EphemeralSequential.with_acls(session.acls());
+    let deadline = Instant::now() + session.request_timeout;
+    for _ in 0..CREATE_TRIES_MAX {
+        let request = session.client.create(&prefix, owner.as_bytes(), &options);
+        match session.once("creating", &prefix, deadline, request).await? {
+            Ok((_, sequence)) => return Ok(fixed(&format!("{prefix}{sequence}"))),
+            Err(error) if is_definite(&error) => return Err(ZkError::of("creating a candidate in", directory, &error)),
+            Err(error) if is_interrupted(&error) && !session.client.state().is_terminated() => {
+                if let Some(found) = find_candidate(session, directory, &id).await? {
+                    return Ok(found);
+                }
+            }
+            Err(error) => return Err(ZkError::of("creating a candidate in", directory, &error)),
+        }
+    }
+    Err(ZkError::Other {
+        action: format!("creating a candidate in {directory}"),
+        reason: format!("the connection broke {CREATE_TRIES_MAX} times"),
+    })
+}
+
+/// Returns the node that carries our id and is owned by our session.
+async fn find_candidate(session: &Session, directory: &str, id: &str) -> Result<Option<ZnodePath>, ZkError> {
+    let names = session.repeat("listing", directory, || session.client.list_children(directory)).await?;
+    for name in names.iter().filter(|name| name.starts_with(id)) {
+        let path = format!("{directory}/{name}");
+        let stat = session.repeat("reading", &path, || session.client.check_stat(&path)).await?;
+        if stat.is_some_and(|stat| stat.ephemeral_owner == session.id()) {
+            return Ok(Some(fixed(&path)));
+        }
+    }
+    Ok(None)
+}
+
+/// Waits until our node is first; returns who is before it when the time is over.
+async fn wait_turn(
+    session: &Session,
+    queue: Queue,
+    ours: &str,
+    deadline: Instant,
+    wait: Duration,
+) -> Result<Option<String>, ZkError> {
+    let directory = queue.directory();
+    loop {
+        let names = session.repeat("listing", directory, || session.client.list_children(directory)).await?;
+        let names = queue.sorted(names);
+        let Some(place) = names.iter().position(|name| name == ours) else {
+            return Err(ZkError::Other {
+                action: "taking the lock".to_owned(),
+                reason: format!("our candidate {directory}/{ours} was deleted by somebody else"),
+            });
+        };
+        let Some(before) = place.checked_sub(1) else { return Ok(None) };
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
+            let holder = contender(session, &format!("{directory}/{}", names[0])).await?;
+            let waited = if wait.is_zero() { String::new() } else { format!(", still after {} s", wait.as_secs()) };
+            return Ok(Some(match holder {
+                Some(holder) => format!("{}{waited}", describe(&holder)),
+                None => format!("{directory}/{}, which has just gone{waited}", names[0]),
+            }));
+        }
+        let predecessor = format!("{directory}/{}", names[before]);
+        let watched = session
+            .repeat("watching", &predecessor, || session.client.check_and_watch_stat(&predecessor))
+            .await?;
+        if let (Some(_), watcher) = watched {
+            let _ = tokio::time::timeout(remaining.min(WAIT_LOOK), watcher.changed()).await;
+        }
+    }
+}
+
+/// Returns everybody in the queues of `style`, holders first.
+///
+/// # Errors
+/// NoAuth, a lost session, the request deadline; a queue that does not exist is empty.
+pub async fn contenders(session: &Session, style: LockStyle) -> Result<Vec<Contender>, ZkError> {
+    let mut found = Vec::new();
+    for queue in Queue::of(style) {
+        let directory = queue.directory();
+        let names = match session.repeat("listing", directory, || session.client.list_children(directory)).await {
+            Ok(names) => names,
+            Err(ZkError::NoNode(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        for name in queue.sorted(names) {
+            found.extend(contender(session, &format!("{directory}/{name}")).await?);
+        }
+    }
+    Ok(found)
+}
+
+async fn contender(session: &Session, path: &str) -> Result<Option<Contender>, ZkError> {
+    match session.repeat("reading", path, || session.client.get_data(path)).await {
+        Ok((data, stat)) => Ok(Some(Contender {
+            path: path.to_owned(),
+            data: printable(&String::from_utf8_lossy(&data[..data.len().min(200)])).into_owned(),
+            session: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
+            created_ms: stat.ctime,
+        })),
+        Err(ZkError::NoNode(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says who a contender is, in a part of a sentence.
+pub fn describe(contender: &Contender) -> String {
+    let path = printable(&contender.path);
+    match contender.session {
+        Some(session) => format!("{path} (session 0x{session:x}, data {:?})", contender.data),
+        None => format!("{path} (left by hand: not ephemeral, it will never expire; data {:?})", contender.data),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(queue: Queue, names: &[&str]) -> String {
+        queue.sorted(names.iter().map(|name| (*name).to_owned()).collect()).join(" ")
+    }
+
+    #[test]
+    fn zktools_order_is_by_the_text_after_the_last_dash_for_every_child() {
+        let names = ["b-lock--0000000007", "a-read--0000000005", "c-lock-0000000006", "0", "foo"];
+        assert_eq!(
+            order(Queue::Zktools, &names),
+            "0 a-read--0000000005 c-lock-0000000006 b-lock--0000000007 foo"
+        );
+    }
+
+    #[test]
+    fn kazoo_order_counts_only_what_kazoo_counts() {
+        let names = ["b__lock__0000000002", "a__lock__0000000003", "junk", "c__rlock__0000000001", "d__lock__1"];
+        assert_eq!(order(Queue::Kazoo, &names), "b__lock__0000000002 a__lock__0000000003");
+    }
+}

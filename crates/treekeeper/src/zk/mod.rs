@@ -1,0 +1,22 @@
+//! The adapter to ZooKeeper: sessions, reading trees, the lock, and transactions.
+//!
+//! Floor 3. It does what it is asked and reports what it saw; what to do next is decided in `treekeeper-core`.
+//! It never imports `git`, `engine` or `cli`. Only `commit`, `prepare`, `lock` and `operator` write.
+
+mod access;
+mod cluster;
+mod commit;
+mod error;
+mod lock;
+mod observe;
+mod operator;
+mod session;
+
+pub use access::denied;
+pub use cluster::{read_cluster, read_links};
+pub use commit::{commit, settle};
+pub use error::ZkError;
+pub use lock::{Contender, HeldLock, acquire, contenders, prepare};
+pub use observe::{ReadMethod, differing, observe};
+pub use operator::{VersionChange, change_host_property, change_version};
+pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};

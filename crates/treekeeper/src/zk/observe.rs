@@ -1,0 +1,297 @@
+//! Reads subtrees as fast as a server lets us: batched multi-reads, two in flight (PERFORMANCE.md 1 and 4).
+//!
+//! What is read is not one snapshot: a node that goes while we read is left out, a node that changes afterwards is
+//! caught by the data version that every write carries. No `sync` is sent: it hung on 3.8.0 (ZOOKEEPER-4537); taking
+//! the lock on the same session is the barrier.
+
+use std::collections::VecDeque;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use treekeeper_core::model::{DataVersion, LiveNode, LiveTree, NodeId, Tree, ZnodePath, Zxid, decode};
+use treekeeper_core::operation::Scope;
+use treekeeper_core::plan::{Change, Plan};
+use zookeeper_client::{Error, MultiReadResult, Stat};
+
+use super::{Session, ZkError};
+
+/// How a tree is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadMethod {
+    /// Multi-reads, and single reads if the server does not know them (before 3.6).
+    Batched,
+    /// Single reads, as on old servers.
+    Single,
+}
+
+/// Operations of one multi-read: more gain nothing, fewer cost (PERFORMANCE.md 1).
+const BATCH_OPERATIONS_MAX: usize = 1_000;
+/// Batches in flight.
+const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// Single reads in flight on old servers.
+const SINGLES_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of paths in one request; a server drops the connection at 1,048,575 bytes.
+const REQUEST_BYTES_MAX: usize = 512 * 1024;
+/// Bytes that one reply should not exceed, by the mean size of what came before.
+const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Something still to be read.
+struct Pending {
+    node: NodeId,
+    path: String,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Data { descend: bool },
+    Children,
+}
+
+enum Found {
+    Data(Vec<u8>, Stat),
+    Children(Vec<String>),
+    Gone,
+}
+
+struct Reader<'a> {
+    session: &'a Session,
+    method: ReadMethod,
+    tree: LiveTree,
+    pending: VecDeque<Pending>,
+    /// Mean bytes of an answer so far, for the size of the next batch.
+    answer_bytes: usize,
+}
+
+/// Reads what `scope` names.
+///
+/// # Errors
+/// NoAuth on any node in the scope, a lost session, the request deadline.
+pub async fn observe(session: &Session, scope: &Scope, method: ReadMethod) -> Result<LiveTree, ZkError> {
+    let mut reader = Reader {
+        session,
+        method,
+        tree: Tree::new(LiveNode::unread()),
+        pending: VecDeque::new(),
+        answer_bytes: 256,
+    };
+    for (paths, descend) in [(&scope.subtrees, true), (&scope.nodes, false)] {
+        for path in paths {
+            reader.begin(path, descend);
+        }
+    }
+    reader.run().await?;
+    Ok(reader.tree)
+}
+
+impl Reader<'_> {
+    /// Queues one subtree or node; its ancestors stand in the tree unread.
+    fn begin(&mut self, path: &ZnodePath, descend: bool) {
+        let mut at = self.tree.root();
+        for name in path.names() {
+            at = match self.tree.child(at, name) {
+                Some(child) => child,
+                None => self.tree.add(at, name, LiveNode::unread()),
+            };
+        }
+        self.pending.push_back(Pending { node: at, path: path.as_str().to_owned(), what: What::Data { descend } });
+    }
+
+    async fn run(&mut self) -> Result<(), ZkError> {
+        if self.method == ReadMethod::Batched {
+            match self.run_batched().await {
+                // A server before 3.6 does not know multi-reads; nothing was consumed yet.
+                Err(BatchError::Unknown) => self.method = ReadMethod::Single,
+                Err(BatchError::Other(error)) => return Err(error),
+                Ok(()) => return Ok(()),
+            }
+        }
+        self.run_single().await
+    }
+
+    async fn run_batched(&mut self) -> Result<(), BatchError> {
+        let mut in_flight = FuturesUnordered::new();
+        loop {
+            while in_flight.len() < BATCHES_IN_FLIGHT_MAX {
+                let batch = self.next_batch();
+                let part = batch.len() < self.batch_operations();
+                // A part batch waits for company unless nothing else is on its way.
+                if batch.is_empty() || (part && !in_flight.is_empty()) {
+                    batch.into_iter().rev().for_each(|pending| self.pending.push_front(pending));
+                    break;
+                }
+                in_flight.push(read_batch(self.session, batch));
+            }
+            match in_flight.next().await {
+                None => return Ok(()),
+                Some((batch, Err(BatchError::Unknown))) => {
+                    batch.into_iter().rev().for_each(|pending| self.pending.push_front(pending));
+                    while let Some((batch, _)) = in_flight.next().await {
+                        batch.into_iter().rev().for_each(|pending| self.pending.push_front(pending));
+                    }
+                    return Err(BatchError::Unknown);
+                }
+                Some((_, Err(error))) => return Err(error),
+                Some((batch, Ok(found))) => {
+                    for (pending, found) in batch.into_iter().zip(found) {
+                        self.take(pending, found);
+                    }
+                }
+            }
+        }
+    }
+
+    fn batch_operations(&self) -> usize {
+        (REPLY_BYTES_MAX / self.answer_bytes.max(1)).clamp(8, BATCH_OPERATIONS_MAX)
+    }
+
+    fn next_batch(&mut self) -> Vec<Pending> {
+        let count = self.batch_operations();
+        let mut batch = Vec::with_capacity(count.min(self.pending.len()));
+        let mut bytes = 0;
+        while batch.len() < count {
+            let Some(pending) = self.pending.pop_front() else { break };
+            bytes += pending.path.len() + self.session.chroot_bytes() + 14;
+            if bytes > REQUEST_BYTES_MAX && !batch.is_empty() {
+                self.pending.push_front(pending);
+                break;
+            }
+            batch.push(pending);
+        }
+        batch
+    }
+
+    async fn run_single(&mut self) -> Result<(), ZkError> {
+        let mut in_flight = FuturesUnordered::new();
+        loop {
+            while in_flight.len() < SINGLES_IN_FLIGHT_MAX {
+                let Some(pending) = self.pending.pop_front() else { break };
+                in_flight.push(read_one(self.session, pending));
+            }
+            let Some(result) = in_flight.next().await else { return Ok(()) };
+            let (pending, found) = result?;
+            self.take(pending, found);
+        }
+    }
+
+    /// Puts what was found into the tree and queues what it calls for.
+    fn take(&mut self, pending: Pending, found: Found) {
+        let Pending { node, path, what } = pending;
+        match found {
+            Found::Gone => {
+                if node != self.tree.root() {
+                    self.tree.detach(node);
+                }
+            }
+            Found::Data(data, stat) => {
+                self.answer_bytes = (self.answer_bytes * 15 + data.len() + 90) / 16;
+                let has_children = stat.num_children > 0;
+                *self.tree.content_mut(node) = LiveNode {
+                    data,
+                    version: DataVersion(stat.version),
+                    czxid: Zxid(stat.czxid),
+                    mzxid: Zxid(stat.mzxid),
+                    ephemeral_owner: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
+                };
+                if has_children && what == (What::Data { descend: true }) {
+                    self.pending.push_back(Pending { node, path, what: What::Children });
+                }
+            }
+            Found::Children(mut names) => {
+                names.sort_unstable();
+                for name in names {
+                    let child_path = if path == "/" { format!("/{name}") } else { format!("{path}/{name}") };
+                    let child = self.tree.add(node, name, LiveNode::unread());
+                    self.pending.push_back(Pending {
+                        node: child,
+                        path: child_path,
+                        what: What::Data { descend: true },
+                    });
+                }
+            }
+        }
+    }
+}
+
+enum BatchError {
+    /// The server does not know multi-reads.
+    Unknown,
+    Other(ZkError),
+}
+
+async fn read_batch(session: &Session, batch: Vec<Pending>) -> (Vec<Pending>, Result<Vec<Found>, BatchError>) {
+    let result = try_batch(session, &batch).await;
+    (batch, result)
+}
+
+async fn try_batch(session: &Session, batch: &[Pending]) -> Result<Vec<Found>, BatchError> {
+    let first = batch.first().map_or("/", |pending| pending.path.as_str());
+    let request = || {
+        let mut reader = session.client.new_multi_reader();
+        let queued = batch.iter().try_for_each(|pending| match pending.what {
+            What::Data { .. } => reader.add_get_data(&pending.path),
+            What::Children => reader.add_get_children(&pending.path),
+        });
+        async move {
+            queued?;
+            match reader.commit().await {
+                Err(Error::Unimplemented) => Ok(None),
+                other => other.map(Some),
+            }
+        }
+    };
+    let results = session.repeat("reading", first, request).await.map_err(BatchError::Other)?;
+    let Some(results) = results else { return Err(BatchError::Unknown) };
+    if results.len() != batch.len() {
+        return Err(BatchError::Other(ZkError::Other {
+            action: format!("reading {first}"),
+            reason: format!("{} answers to {} questions", results.len(), batch.len()),
+        }));
+    }
+    batch
+        .iter()
+        .zip(results)
+        .map(|(pending, result)| match result {
+            MultiReadResult::Data { data, stat } => Ok(Found::Data(data, stat)),
+            MultiReadResult::Children { children } => Ok(Found::Children(children)),
+            MultiReadResult::Error { err: Error::NoNode } => Ok(Found::Gone),
+            MultiReadResult::Error { err } => {
+                Err(BatchError::Other(ZkError::of("reading", &pending.path, &err)))
+            }
+            _ => Err(BatchError::Unknown),
+        })
+        .collect()
+}
+
+async fn read_one(session: &Session, pending: Pending) -> Result<(Pending, Found), ZkError> {
+    let path = pending.path.clone();
+    let found = match pending.what {
+        What::Data { .. } => session
+            .repeat("reading", &path, || session.client.get_data(&path))
+            .await
+            .map(|(data, stat)| Found::Data(data, stat)),
+        What::Children => {
+            session.repeat("reading", &path, || session.client.list_children(&path)).await.map(Found::Children)
+        }
+    };
+    match found {
+        Ok(found) => Ok((pending, found)),
+        Err(ZkError::NoNode(_)) => Ok((pending, Found::Gone)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads every node that the plan changed and returns the paths of those that are not as it left them.
+pub async fn differing(session: &Session, plan: &Plan) -> Result<Vec<ZnodePath>, ZkError> {
+    let nodes: Vec<ZnodePath> = plan.changes.iter().map(|change| change.path().clone()).collect();
+    let scope = Scope { subtrees: Vec::new(), nodes };
+    let live_tree = observe(session, &scope, ReadMethod::Batched).await?;
+    let is_as_planned = |change: &Change| {
+        let live = live_tree.find(change.path()).map(|node| live_tree.content(node));
+        match (change.data(), live) {
+            (None, live) => live.is_none(),
+            (Some(_), None) => false,
+            (Some(planned), Some(live)) => *planned == *live.data || decode(planned) == decode(&live.data),
+        }
+    };
+    Ok(plan.changes.iter().filter(|change| !is_as_planned(change)).map(|change| change.path().clone()).collect())
+}

@@ -1,0 +1,111 @@
+//! The writes of operators: ALL STOP, resume and pause, and properties of hosts.
+//!
+//! They take no lock: each is one transaction of `/hosts` at the version that was read, and of the state beside it.
+
+use treekeeper_core::model::cluster::{ClusterReading, ClusterState, HOSTS_PATH, STATE_PATH, StateReading};
+use treekeeper_core::model::{Properties, Text, Value, ZnodePath, decode, encode};
+use zookeeper_client::{CreateMode, Error, MultiWriteError};
+
+use super::error::is_definite;
+use super::{Session, ZkError, read_cluster};
+
+/// Tries when others write at the same time.
+const TRIES_MAX: usize = 5;
+
+/// What to do to the cluster's version, decided from a reading.
+pub enum VersionChange {
+    /// Nothing: it is as wanted.
+    Nothing,
+    /// Set the version, and the state if there is one.
+    Set {
+        /// The new version.
+        version: Value,
+        /// The new state, if there is one to be written.
+        state: Option<Box<ClusterState>>,
+    },
+}
+
+/// Changes the version of `/hosts` as `decide` says from a fresh reading; reads again when others were faster.
+///
+/// # Errors
+/// What `decide` returns; NoAuth; a lost session; a reply that was lost is resolved by reading again.
+pub async fn change_version<E: From<ZkError>>(
+    session: &Session,
+    mut decide: impl FnMut(&ClusterReading) -> Result<VersionChange, E>,
+) -> Result<(), E> {
+    for _ in 0..TRIES_MAX {
+        let cluster = read_cluster(session).await?;
+        let VersionChange::Set { version, state } = decide(&cluster)? else { return Ok(()) };
+        let mut writer = session.client.new_multi_writer();
+        let queued = match &cluster.hosts_node {
+            Some(node) => {
+                let data = node.data_with_version(version);
+                writer.add_set_data(HOSTS_PATH, &data, Some(node.data_version.0))
+            }
+            None => {
+                let properties = Properties::from_entries(vec![(Text::from("version"), version)]);
+                let data = encode(&properties).unwrap_or_default();
+                writer.add_create(HOSTS_PATH, &data, &CreateMode::Persistent.with_acls(session.acls()))
+            }
+        };
+        let queued = queued.and_then(|()| match (&state, &cluster.state) {
+            (Some(state), StateReading::Present(_, version)) => {
+                writer.add_set_data(STATE_PATH, &state.to_bytes(), Some(version.0))
+            }
+            _ => Ok(()),
+        });
+        queued.map_err(|error| ZkError::of("writing", HOSTS_PATH, &error))?;
+        let deadline = std::time::Instant::now() + session.request_timeout;
+        match session.once("writing", HOSTS_PATH, deadline, writer.commit()).await? {
+            Ok(_) => return Ok(()),
+            Err(error) => judge(session, HOSTS_PATH, error)?,
+        }
+    }
+    Err(busy(HOSTS_PATH).into())
+}
+
+/// Changes properties of a host's node (or of `/hosts` itself, its version apart) as the original's `set` did.
+///
+/// # Errors
+/// NoAuth, NoNode, a lost session.
+pub async fn change_host_property(
+    session: &Session,
+    path: &ZnodePath,
+    changes: &[(Text, Value)],
+) -> Result<(), ZkError> {
+    let text = path.as_str();
+    for _ in 0..TRIES_MAX {
+        let (data, stat) = session.repeat("reading", text, || session.client.get_data(text)).await?;
+        let mut properties = decode(&data).into_properties();
+        for (key, value) in changes {
+            properties.set(key.clone(), value.clone());
+        }
+        let data = encode(&properties).map_err(|error| ZkError::Other {
+            action: format!("setting {text}"),
+            reason: error.to_string(),
+        })?;
+        let mut writer = session.client.new_multi_writer();
+        writer.add_set_data(text, &data, Some(stat.version)).map_err(|error| ZkError::of("writing", text, &error))?;
+        let deadline = std::time::Instant::now() + session.request_timeout;
+        match session.once("writing", text, deadline, writer.commit()).await? {
+            Ok(_) => return Ok(()),
+            Err(error) => judge(session, text, error)?,
+        }
+    }
+    Err(busy(text))
+}
+
+/// Decides whether reading again can help: after a conflict or a lost reply it does.
+fn judge(session: &Session, path: &str, error: MultiWriteError) -> Result<(), ZkError> {
+    let error = Error::from(error);
+    let conflict = matches!(error, Error::BadVersion | Error::NodeExists | Error::NoNode);
+    let lost = !is_definite(&error) && !session.client.state().is_terminated();
+    if conflict || lost { Ok(()) } else { Err(ZkError::of("writing", path, &error)) }
+}
+
+fn busy(path: &str) -> ZkError {
+    ZkError::Other {
+        action: format!("writing {path}"),
+        reason: format!("others changed it {TRIES_MAX} times in a row"),
+    }
+}

@@ -357,7 +357,7 @@ fn fetch_hint(url: &str, detail: &str) -> String {
     }
 }
 
-/// Returns `, it has a, b and 3 more`, or nothing for nothing.
+/// Returns `; there are: a, b and 3 more`, or nothing for nothing.
 fn list(branches: &[String]) -> String {
     const SHOWN_MAX: usize = 8;
     let shown = branches[..branches.len().min(SHOWN_MAX)].join(", ");

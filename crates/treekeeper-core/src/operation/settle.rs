@@ -16,7 +16,9 @@ enum Fate {
 
 impl Operation {
     fn fate(&self, cluster: &ClusterReading) -> Fate {
-        let Some(state) = cluster.state.state() else { return Fate::Nothing };
+        let Some(state) = cluster.state.state() else {
+            return Fate::Nothing;
+        };
         let ours = |id: &str| id == self.context.sync_id;
         if state.outcomes.iter().any(|outcome| ours(&outcome.sync_id)) {
             return Fate::Whole;
@@ -31,7 +33,11 @@ impl Operation {
     pub(super) fn settled(&mut self, held: bool, cluster: ClusterReading, now: Timestamp) -> Request {
         if matches!(self.goal, Goal::Edit(_)) {
             self.last_look = !held;
-            return if held { self.read_locked(cluster, now) } else { self.look_last(cluster) };
+            return if held {
+                self.read_locked(cluster, now)
+            } else {
+                self.look_last(cluster)
+            };
         }
         match self.fate(&cluster) {
             Fate::Whole => {
@@ -115,7 +121,9 @@ impl Operation {
                 ))
             }
             Stage::ReadingBack => {
-                self.receipt.warnings.push(format!("the plan was applied, but could not be read back: {failure}"));
+                self.receipt.warnings.push(format!(
+                    "the plan was applied, but could not be read back: {failure}"
+                ));
                 self.finish()
             }
             Stage::Releasing => self.finish(),

@@ -3,7 +3,7 @@
 //! A gate never waits and never looks anything up: it judges one reading of the cluster.
 //! It returns every reason, not the first, so that an operator sees the whole list at once.
 
-use crate::model::cluster::{ClusterReading, LockStyle, StateReading};
+use crate::model::cluster::{ClusterReading, LockStyle, StateReading, StopNote};
 use crate::model::{ClusterVersion, DataVersion, Revision};
 
 /// How the commit that is to be deployed lies to the deployed one.
@@ -25,10 +25,10 @@ pub enum Relation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Blocker {
     /// An operator, or an agent, stopped the cluster.
-    #[error("the cluster is stopped{}", reason.as_deref().map(|text| format!(": {text}")).unwrap_or_default())]
+    #[error("the cluster is stopped{}", note.as_deref().map(|text| format!(" {text}")).unwrap_or_default())]
     Stopped {
-        /// What the operator said, if treekeeper's own `stop` was used; safe to print.
-        reason: Option<String>,
+        /// By whom, since when and why, if treekeeper's own `stop` was used; safe to print.
+        note: Option<String>,
     },
     /// A host has not reached the version that it should run.
     #[error("host {host} has not converged ({} -> {expected})", shown(actual.as_ref()))]
@@ -105,6 +105,17 @@ fn history(relation: Relation, deployed: &Revision, target: &Revision) -> String
 }
 
 impl Blocker {
+    /// Returns who can lift this for `import`, `set` and `ln`, which know no `--force`.
+    pub fn edit_hint(&self) -> String {
+        match self {
+            Blocker::Stopped { .. } => "an operator lifts it with `treekeeper resume`".to_owned(),
+            Blocker::TooManyDeletes { planned, .. } => {
+                format!("read the plan (`--dry-run`), then allow it once: add `--allow-delete {planned}`")
+            }
+            _ => self.hint(),
+        }
+    }
+
     /// Returns who can lift this, and the exact command.
     pub fn hint(&self) -> String {
         match self {
@@ -123,7 +134,7 @@ impl Blocker {
             Blocker::Pinned { .. } => "the operator who pinned it knows why; `treekeeper status` tells who",
             Blocker::TooManyDeletes { planned, .. } => {
                 return format!(
-                    "read the plan (`treekeeper plan`), then allow it once: `treekeeper sync --allow-delete {planned}`"
+                    "read the plan (`treekeeper plan`), then allow it once: add `--allow-delete {planned}` to `treekeeper sync`"
                 );
             }
         }
@@ -161,11 +172,7 @@ pub fn stopped(reading: &ClusterReading, policy: &Policy, seen: Option<DataVersi
     let stopped = node.version == Ok(ClusterVersion::Stop);
     let lifted = policy.force && seen == Some(node.data_version);
     (stopped && !lifted).then(|| Blocker::Stopped {
-        reason: reading
-            .state
-            .state()
-            .and_then(|state| state.stop.as_ref()?.reason.as_deref())
-            .map(|reason| crate::model::printable(reason).into_owned()),
+        note: reading.state.state().and_then(|state| state.stop.as_ref()).map(StopNote::told),
     })
 }
 
@@ -173,8 +180,12 @@ pub fn stopped(reading: &ClusterReading, policy: &Policy, seen: Option<DataVersi
 /// apart.
 pub fn blockers(reading: &ClusterReading, target: &Target, policy: &Policy) -> Vec<Blocker> {
     let mut blockers = unconverged(reading, policy);
+    let recorded = reading.state.state().and_then(|state| state.repository.as_deref());
+    let is_taken_over = policy.adopt && recorded.is_some_and(|root| root != target.repository.as_str());
+    // Another repository has no history in common: `--adopt` says that this is meant.
     if let Some((relation, deployed)) = &target.relation
         && !policy.any_history
+        && !is_taken_over
         && !matches!(relation, Relation::Same | Relation::Forward)
     {
         blockers.push(Blocker::History {

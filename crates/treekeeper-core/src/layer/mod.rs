@@ -12,8 +12,10 @@ mod tests;
 
 pub use refusal::CODES;
 
+use std::collections::BTreeSet;
+
 use crate::model::{DesiredTree, ZnodePath};
-use crate::treefile::{Diagnostic, FileTree};
+use crate::treefile::{Code, Diagnostic, FileTree};
 
 /// What the properties of a `.zkx` file do to a node that another file defines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,18 @@ pub struct Graft {
     /// Nodes of `desired` that no file defines, only paths such as `/a/b` presuppose: they must live already, are
     /// never written, and what else they hold is never trimmed.
     pub live_parents: Vec<ZnodePath>,
+}
+
+/// Returns what parsing and merging found, each fault once: both look at the limits of a node.
+pub fn joined_diagnostics(parsed: Vec<Diagnostic>, merged: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let known: BTreeSet<_> = parsed.iter().map(fault).collect();
+    let new = merged.into_iter().filter(|diagnostic| !known.contains(&fault(diagnostic))).collect::<Vec<_>>();
+    parsed.into_iter().chain(new).collect()
+}
+
+/// Returns what tells one fault from another: its kind and its line.
+fn fault(diagnostic: &Diagnostic) -> (Code, String, usize) {
+    (diagnostic.code, diagnostic.primary.source.name.clone(), diagnostic.place().0)
 }
 
 /// Returns what `files` desire together, or everything that is wrong with them.

@@ -20,7 +20,7 @@ pub enum LinkError {
     #[error("{0} has not been read")]
     Need(ZnodePath),
     /// Neither a node nor a link leads there; the path as asked, without `.` and `..`.
-    #[error("there is no node {0}")]
+    #[error("there is no znode {0}")]
     NoNode(String),
     /// Links lead back to where they were.
     #[error("links lead in a circle: {}", .0.join(" -> "))]

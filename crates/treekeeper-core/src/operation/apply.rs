@@ -45,6 +45,7 @@ impl Operation {
             Ok(commitment) if commitment.transactions.is_empty() => self.end(Outcome::Applied),
             Ok(commitment) => {
                 self.receipt.transactions = commitment.transactions.len();
+                self.receipt.batches = plan::batches(&plan, &self.context.batch_limits).unwrap_or_default();
                 // A denial in the middle of batches would leave a part; one transaction is refused whole.
                 let several = commitment.transactions.len() > 1;
                 self.commitment = Some(commitment);
@@ -89,10 +90,10 @@ impl Operation {
 
     pub(super) fn refuse_denied(&mut self, denied: Vec<String>) -> Request {
         let list = match denied.as_slice() {
-            [] => "a znode of the plan".to_owned(),
-            several => several.join("; "),
+            [] => "writing a znode of the plan".to_owned(),
+            several => several.join(", "),
         };
-        self.end(Outcome::Failed(denied_failure(&list)))
+        self.end(Outcome::Failed(denied_failure(&list, "")))
     }
 
     fn commit(&mut self) -> Request {
@@ -326,7 +327,7 @@ impl Operation {
     fn sign(&self, state: &mut ClusterState, now: Timestamp) {
         state.sync_id = self.context.sync_id.clone();
         state.by = self.context.actor.clone();
-        state.at = now.to_string();
+        state.at = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     }
 
     /// Takes what became of the transactions.
@@ -366,8 +367,12 @@ impl Operation {
         if cause == OpFault::NoAuth {
             let plan = self.plan.clone().unwrap_or_default();
             self.receipt.warnings.clear();
-            return if place.is_within(&hosts_path()) || place.is_within(&state_path()) {
-                self.end(Outcome::Failed(denied_failure(place.as_str())))
+            return if transaction > 0 {
+                // What could not be judged beforehand, such as an identity that only the server can map.
+                let landed = self.landed_words(transaction);
+                self.end(Outcome::Failed(denied_failure(&format!("writing {place}"), &landed)))
+            } else if place.is_within(&hosts_path()) || place.is_within(&state_path()) {
+                self.end(Outcome::Failed(denied_failure(&format!("setting {place}"), "")))
             } else {
                 self.ask(Stage::ListingDenials, Request::CheckAccess(plan))
             };
@@ -477,8 +482,9 @@ fn fixed(path: &str) -> ZnodePath {
     ZnodePath::parse(path).unwrap_or_else(|_| unreachable!("a constant path"))
 }
 
-fn denied_failure(list: &str) -> Failure {
-    Failure::new(format!("ZooKeeper denies the plan, nothing was written: {list}"))
+fn denied_failure(list: &str, landed: &str) -> Failure {
+    let written = if landed.is_empty() { "; nothing was written" } else { landed };
+    Failure::new(format!("ZooKeeper denies {list}{written}"))
         .with_hint("give treekeeper's identity the permission, or configure the one that has it ([auth])")
 }
 

@@ -230,8 +230,8 @@ pub enum Answer {
 pub enum LockAnswer {
     /// Held: the candidates, each to be checked at version 0 in every transaction.
     Held(Vec<ZnodePath>),
-    /// Somebody else holds it; told for people.
-    Busy(String),
+    /// Somebody else holds it: who, and what to do.
+    Busy(Failure),
 }
 
 /// How a commitment ended.

@@ -119,8 +119,8 @@ pub enum Outcome {
     Applied,
     /// A policy refused; nothing was written.
     Refused(Vec<Blocker>),
-    /// Somebody else holds the lock; told for people.
-    LockHeld(String),
+    /// Somebody else holds the lock: who, and what to do.
+    LockHeld(Failure),
     /// The tree files are wrong; nothing was written.
     Invalid(Vec<Diagnostic>),
     /// It failed.

@@ -167,7 +167,7 @@ impl Operation {
             Ok(desired) if diagnostics.is_empty() => self.desired = Some(Arc::new(desired)),
             Ok(_) => return self.end(Outcome::Invalid(diagnostics)),
             Err(more) => {
-                diagnostics.extend(more);
+                diagnostics = layer::joined_diagnostics(diagnostics, more);
                 return self.end(Outcome::Invalid(diagnostics));
             }
         }
@@ -222,7 +222,7 @@ impl Operation {
             encode(&Properties::from_entries(vec![(Text::from("version"), version)])).unwrap_or_default()
         });
         let state = (self.cluster().state == StateReading::Absent).then(|| {
-            ClusterState::initial(self.context.lock, &self.context.actor, &now.to_string()).to_bytes()
+            ClusterState::initial(self.context.lock, &self.context.actor, &now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).to_bytes()
         });
         self.ask(Stage::Preparing, Request::Prepare { hosts, state })
     }
@@ -236,7 +236,7 @@ impl Operation {
         self.ask(Stage::LockedReading, Request::ReadCluster)
     }
 
-    pub(super) fn lock_busy(&mut self, holder: String) -> Request {
+    pub(super) fn lock_busy(&mut self, holder: Failure) -> Request {
         self.events.push(Event::LockHeld);
         self.end(Outcome::LockHeld(holder))
     }
@@ -430,7 +430,8 @@ fn unusable(cluster: &ClusterReading) -> Option<Failure> {
     match &cluster.state {
         StateReading::Unreadable(reason) => Some(
             Failure::new(format!("cannot read /treekeeper/state: {reason}"))
-                .with_hint("use the release of treekeeper that wrote it, or newer"),
+                .with_hint("use the release of treekeeper that wrote it, or newer; if it was damaged by hand, delete it: the \
+                           next sync makes it anew"),
         ),
         StateReading::Absent | StateReading::Present(..) => None,
     }

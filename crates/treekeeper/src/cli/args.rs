@@ -158,7 +158,7 @@ pub enum Command {
     Get(GetArgs),
     /// Set properties of a znode; the others stay
     Set(SetArgs),
-    /// Set a symbolic link: TARGET is what the link shows, SOURCE the path of the link
+    /// Set a symbolic link: TARGET is where it leads, SOURCE the path of the link
     Ln(LinkArgs),
     /// Print the real path, symbolic links resolved
     Resolve(ResolveArgs),
@@ -348,9 +348,9 @@ pub struct SetArgs {
 /// Options of `ln`.
 #[derive(Debug, Args)]
 pub struct LinkArgs {
-    /// The path that the link leads to
+    /// The path that the link leads to; with a trailing slash, the link's name is added to it
     pub target: String,
-    /// The path of the link: an existing znode and the link's name (with a trailing slash, the target's name)
+    /// The path of the link: an existing znode, a slash, and the link's name
     pub source: String,
     /// Wait so long for the lock
     #[arg(long, value_name = "SECONDS")]

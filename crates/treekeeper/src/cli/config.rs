@@ -227,23 +227,42 @@ pub fn read(named: Option<&Path>) -> Result<Config, Problem> {
             merged
         }
     };
-    // Unknown keys of each file were refused with the file's name; this can only fail on the same grounds.
+    // What is wrong with each file was refused with the file's name; this can only fail on the same grounds.
     toml::Value::Table(table)
         .try_into()
-        .map_err(|error| Problem::error(format!("the configuration is wrong: {error}")))
+        .map_err(|_| Problem::error("the configuration files do not fit together"))
 }
 
 fn table(path: &Path) -> Result<toml::Table, Problem> {
     let text = read_text(path)?;
-    let wrong = |error: &dyn std::fmt::Display| {
-        Problem::error(format!(
-            "{} is wrong: {}",
-            printable(&path.to_string_lossy()),
-            error.to_string().trim_end()
-        ))
-    };
-    toml::from_str::<Config>(&text).map_err(|error| wrong(&error))?;
-    toml::from_str(&text).map_err(|error| wrong(&error))
+    let wrong = |error: toml::de::Error| wrong(path, &text, &error);
+    toml::from_str::<Config>(&text).map_err(wrong)?;
+    toml::from_str(&text).map_err(wrong)
+}
+
+/// Returns what is wrong with a file, and where.
+///
+/// The line itself is never shown, and of `[auth]` no value: people do write secrets where only a place of a secret
+/// may stand.
+fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
+    let shown = path.to_string_lossy();
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = text.get(..start).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = before.matches('\n').count() + 1;
+    let column = before[line_start..].chars().count() + 1;
+    let place = format!("{}:{line}:{column}", printable(&shown));
+    let whole_line = text[line_start..].lines().next().unwrap_or_default();
+    let header = text[..line_start].lines().rev().find(|line| line.trim_start().starts_with('['));
+    let of_auth = |line: &str| line.trim_start().trim_start_matches('[').trim_start().starts_with("auth");
+    let names_a_key = ["unknown field", "missing field", "duplicate"];
+    let tells_a_value = !names_a_key.iter().any(|words| error.message().starts_with(words));
+    if (of_auth(whole_line) || header.is_some_and(of_auth)) && tells_a_value {
+        return Problem::error(format!("{place}: this is not what [auth] takes; it may be secret and is not shown"))
+            .with_hint("name where the secret stands: `digest = { file = \"/path\" }` or `digest = { env = \"NAME\" }`");
+    }
+    let message = error.message().lines().collect::<Vec<_>>().join("; ");
+    Problem::error(format!("{place}: {}", printable(&message)))
 }
 
 /// Returns the system's file, then the user's.

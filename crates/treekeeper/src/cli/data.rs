@@ -100,7 +100,12 @@ pub fn get(setup: &Setup, options: &GetArgs) -> Result<Exit, Problem> {
             }
         };
         session.close().await;
-        let value = found?.map_err(|error| link_problem(&error))?;
+        let value = found?.map_err(|error| match &error {
+            LinkError::NoKey(key) => {
+                Problem::error(format!("{} has no property {}", printable(&path), printable(key)))
+            }
+            error => link_problem(error),
+        })?;
         write_json(&value, &mut json);
         Ok(())
     })?;
@@ -132,7 +137,13 @@ pub async fn resolved(session: &Session, path: &str) -> Result<ZnodePath, Proble
 
 /// Returns a link error as a problem.
 pub fn link_problem(error: &LinkError) -> Problem {
-    Problem::error(printable(&error.to_string()).into_owned())
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        message.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    Problem::error(printable(&message).into_owned())
 }
 
 /// Returns the path that a user typed; trailing slashes are dropped.

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use treekeeper_core::layer::{Overlay, merge_at};
+use treekeeper_core::gate::Blocker;
+use treekeeper_core::layer::{self, Overlay, merge_at};
 use treekeeper_core::model::links::{self, LinkError};
 use treekeeper_core::model::{RootScope, Text, Value, ZnodePath, printable};
 use treekeeper_core::operation::{Edit, EditOptions, Operation, Outcome, Receipt};
@@ -34,7 +35,7 @@ pub fn import(setup: &Setup, options: &ImportArgs) -> Result<Exit, Problem> {
         Ok(graft) if diagnostics.is_empty() => graft,
         Ok(_) => return Ok(invalid(&diagnostics)),
         Err(more) => {
-            diagnostics.extend(more);
+            diagnostics = layer::joined_diagnostics(diagnostics, more);
             return Ok(invalid(&diagnostics));
         }
     };
@@ -50,7 +51,7 @@ pub fn import(setup: &Setup, options: &ImportArgs) -> Result<Exit, Problem> {
         edit: Edit::Tree(graft, trim),
     };
     let receipt = run(setup, edit, options.lock_wait, options.allow_delete)?;
-    if receipt.plan.is_some() && setup.json {
+    if setup.json {
         print_json(setup, &receipt, false)?;
     } else if receipt.plan.is_some() && options.dry_run {
         print_plan(setup, &receipt, false)?;
@@ -59,7 +60,7 @@ pub fn import(setup: &Setup, options: &ImportArgs) -> Result<Exit, Problem> {
 }
 
 fn invalid(diagnostics: &[treefile::Diagnostic]) -> Exit {
-    ui::diagnostics(diagnostics);
+    ui::diagnostics(diagnostics, ui::NOTHING_WRITTEN);
     Exit::Error
 }
 
@@ -75,7 +76,7 @@ fn run(
 }
 
 fn end(setup: &Setup, receipt: &Receipt) -> Exit {
-    let exit = ui::outcome(receipt);
+    let exit = ui::outcome(receipt, Blocker::edit_hint);
     if let (Outcome::Applied, Some(plan), false) = (&receipt.outcome, &receipt.plan, setup.quiet) {
         ui::say(&applied(receipt, plan));
     }

@@ -1,6 +1,7 @@
 //! `lock show`: who holds the cluster lock, and who waits for it.
 
 use serde_json::{Value, json};
+use treekeeper_core::model::cluster::LockStyle;
 
 use super::args::{LockArgs, LockCommand};
 use super::setup::Setup;
@@ -23,9 +24,15 @@ pub fn run(setup: &Setup, options: &LockArgs) -> Result<Exit, Problem> {
             json!({ "schema": 1, "lock": setup.lock.to_string(), "contenders": list })
         )
     } else if contenders.is_empty() {
-        format!("The {} lock is free.\n", setup.lock)
+        match setup.lock {
+            LockStyle::Both => "Both locks are free.\n".to_owned(),
+            style => format!("The {style} lock is free.\n"),
+        }
     } else {
-        let role = |index: usize| if index == 0 { "holds" } else { "waits" };
+        // Each directory of candidates is a lock of its own, and its first candidate holds it.
+        let directory = |index: usize| contenders[index].path.rsplit_once('/').map(|(directory, _)| directory);
+        let is_first = |index: usize| index == 0 || directory(index) != directory(index - 1);
+        let role = |index: usize| if is_first(index) { "holds" } else { "waits" };
         contenders
             .iter()
             .enumerate()

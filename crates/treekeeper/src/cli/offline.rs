@@ -29,16 +29,16 @@ pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem
     let znodes = match layer::merge(trees, overlay(global, &config), &layer_limits) {
         Ok(desired) => desired.tree.len(),
         Err(more) => {
-            diagnostics.extend(more);
+            diagnostics = layer::joined_diagnostics(diagnostics, more);
             0
         }
     };
     if global.json {
         print_json(count, znodes, &diagnostics)?;
     } else if diagnostics.is_empty() {
-        ui::print_bytes(format!("Valid: {count} files, {znodes} znodes.\n").as_bytes())?;
+        ui::print_bytes(format!("Valid: {}, {}.\n", ui::counted(count, "file"), ui::counted(znodes, "znode")).as_bytes())?;
     } else {
-        ui::diagnostics(&diagnostics);
+        ui::diagnostics(&diagnostics, "");
     }
     Ok(if diagnostics.is_empty() {
         Exit::Done
@@ -79,7 +79,7 @@ pub fn parse(global: &Global, options: &ParseArgs) -> Result<Exit, Problem> {
     let (parse_limits, _) = setup::tree_limits(&config);
     let (tree, diagnostics) = treefile::parse(Arc::new(source_file(&options.file)?), &parse_limits);
     if !diagnostics.is_empty() {
-        ui::diagnostics(&diagnostics);
+        ui::diagnostics(&diagnostics, "");
         return Ok(Exit::Error);
     }
     ui::print_bytes(format!("{}\n", treefile::to_json(&tree)).as_bytes())?;

@@ -13,36 +13,40 @@ use crate::zk::{self, VersionChange};
 /// Raises ALL STOP.
 pub fn stop(setup: &Setup, options: &StopArgs) -> Result<Exit, Problem> {
     let mut already = false;
+    // Where no state keeps it, the operator must be told what to go back to.
+    let mut lost = None;
     change(setup, |cluster| {
         already = cluster.hosts_node.is_some() && cluster.version() == Ok(ClusterVersion::Stop);
-        let replaced = version_json(cluster);
         let mut state = state(cluster);
-        if let Some(state) = &mut state {
-            // A second stop may add a reason, but what to go back to is what the first one replaced.
-            let replaced = match (&state.stop, already) {
-                (Some(note), true) => note.replaced.clone(),
-                _ => replaced,
-            };
-            let at = jiff::Timestamp::now().to_string();
-            state.stop = Some(StopNote {
-                reason: options.reason.clone(),
-                by: actor(),
-                at,
-                replaced,
-            });
+        match &mut state {
+            Some(state) => state.stop = Some(stop_note(state, cluster, already, options.reason.as_deref())),
+            None if already => {}
+            None => lost = cluster.version().ok().map(|version| version.to_string()),
         }
-        Ok(VersionChange::Set {
-            version: Value::Null,
-            state,
-        })
+        Ok(VersionChange::Set { version: Value::Null, state })
     })?;
-    ui::say(if already {
-        "The cluster was stopped already."
-    } else {
-        "ALL STOP: no host deploys, no sync goes on."
-    });
-    ui::hint("`treekeeper resume` ends it");
+    if !setup.quiet {
+        ui::say(match already {
+            true => "The cluster was stopped already.",
+            false => "ALL STOP: no host deploys, no sync goes on.",
+        });
+        let version = lost.map(|version| format!(" {version}")).unwrap_or_default();
+        ui::hint(&format!("`treekeeper resume{version}` ends it"));
+    }
     Ok(Exit::Done)
+}
+
+/// Returns the note of a stop; a second one may add a reason, but who began and what to go back to stays.
+fn stop_note(state: &ClusterState, cluster: &ClusterReading, already: bool, reason: Option<&str>) -> StopNote {
+    match state.stop.clone().filter(|_| already) {
+        Some(note) => StopNote { reason: reason.map(str::to_owned).or(note.reason), ..note },
+        None => StopNote {
+            reason: reason.map(str::to_owned),
+            by: actor(),
+            at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            replaced: version_json(cluster).filter(|_| !already),
+        },
+    }
 }
 
 /// Puts a version back.
@@ -50,21 +54,25 @@ pub fn resume(setup: &Setup, options: &ResumeArgs) -> Result<Exit, Problem> {
     let mut said = String::new();
     change(setup, |cluster| {
         let version = resumed_version(cluster, options.version.as_deref())?;
-        said = shown(&version);
+        said = match ClusterVersion::from_value(&version) {
+            ClusterVersion::Paused if cluster.state.is_applying() => {
+                "Resumed with the version False: the tree is incomplete, hosts hold until the next sync has finished it."
+                    .to_owned()
+            }
+            ClusterVersion::Paused => {
+                "Resumed with the version False: the cluster was paused before it was stopped, and is again.".to_owned()
+            }
+            version => format!("Resumed: hosts should run {version}."),
+        };
         let mut state = state(cluster);
         if let Some(state) = &mut state {
             state.stop = None;
         }
         Ok(VersionChange::Set { version, state })
     })?;
-    ui::say(&match said.as_str() {
-        "False" => {
-            "Resumed with the version False: the tree is incomplete, hosts hold until the next sync has \
-                    finished it."
-                .to_owned()
-        }
-        version => format!("Resumed: hosts should run {version}."),
-    });
+    if !setup.quiet {
+        ui::say(&said);
+    }
     Ok(Exit::Done)
 }
 
@@ -83,7 +91,9 @@ pub fn pause(setup: &Setup) -> Result<Exit, Problem> {
             state: state(cluster),
         })
     })?;
-    ui::say("Paused: the version of /hosts is False; the next sync ends it.");
+    if !setup.quiet {
+        ui::say("Paused: the version of /hosts is False, hosts hold; the next sync, or `treekeeper resume`, ends it.");
+    }
     Ok(Exit::Done)
 }
 
@@ -122,6 +132,12 @@ fn resumed_version(cluster: &ClusterReading, wanted: Option<&str>) -> Result<Val
     if let Some(wanted) = wanted {
         return Ok(Value::String(Text::from(wanted)));
     }
+    if let Some(running) = running(cluster) {
+        return Err(
+            Problem::error(format!("the cluster is neither stopped nor paused: its version is {running}"))
+                .with_hint("to set another one, name it: `treekeeper resume VERSION`"),
+        );
+    }
     let noted = state.and_then(|state| state.stop.as_ref()?.replaced.as_deref());
     let replaced = noted
         .and_then(|json| json_value(json.as_bytes()))
@@ -143,6 +159,9 @@ fn resumed_version(cluster: &ClusterReading, wanted: Option<&str>) -> Result<Val
     })
 }
 
-fn shown(version: &Value) -> String {
-    ClusterVersion::from_value(version).to_string()
+/// Returns the version of a cluster that runs as it should.
+fn running(cluster: &ClusterReading) -> Option<ClusterVersion> {
+    cluster.hosts_node.as_ref()?;
+    let version = cluster.version().ok()?;
+    (!matches!(version, ClusterVersion::Stop | ClusterVersion::Paused)).then_some(version)
 }

@@ -2,9 +2,11 @@
 
 use std::io::IsTerminal;
 
+use treekeeper_core::gate::Blocker;
 use treekeeper_core::operation::{Mode, Outcome, Receipt};
 use treekeeper_core::plan::display::write_plan;
 use treekeeper_core::plan::{DisplayOptions, Secrets, Style, json};
+use treekeeper_core::treefile::Diagnostic;
 
 use super::args::{PlanArgs, SyncArgs};
 use super::setup::Setup;
@@ -19,12 +21,13 @@ pub fn run(setup: &Setup, options: &PlanArgs) -> Result<Exit, Problem> {
         ..SyncArgs::default()
     };
     let receipt = sync::receipt(setup, &flags, Mode::Plan)?;
-    if !matches!(receipt.outcome, Outcome::Planned) {
-        return Ok(ui::outcome(&receipt));
-    }
     if setup.json {
         print_json(setup, &receipt, options.show_secrets)?;
-    } else {
+    }
+    if !matches!(receipt.outcome, Outcome::Planned) {
+        return Ok(ui::outcome(&receipt, Blocker::hint));
+    }
+    if !setup.json {
         print_plan(setup, &receipt, options.show_secrets)?;
     }
     if receipt.altered_by_hand {
@@ -35,7 +38,7 @@ pub fn run(setup: &Setup, options: &PlanArgs) -> Result<Exit, Problem> {
         for blocker in &receipt.blockers {
             ui::say(&format!("  - {blocker}"));
         }
-        ui::blockers_hints(&receipt.blockers);
+        ui::blockers_hints(&receipt.blockers, Blocker::hint);
     }
     let differs = receipt.plan.as_ref().is_some_and(|plan| !plan.is_empty());
     Ok(if options.exit_code && differs {
@@ -65,9 +68,44 @@ pub fn print_plan(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Resul
     ui::print_with(|mut out| write_plan(&mut out, &plan, &receipt.batches, &options))
 }
 
-/// Prints the plan, or how the operation ended without one, as JSON.
+/// Prints how an operation ended, why, and the plan if one was made, as JSON.
 pub fn print_json(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Result<(), Problem> {
-    let plan = receipt.plan.clone().unwrap_or_default();
     let secrets = secrets(setup, show_secrets);
-    ui::print_with(|mut out| json::write_plan(&mut out, &plan, &receipt.batches, secrets))
+    let (outcome, reasons) = ending(receipt);
+    let head = serde_json::json!({
+        "schema": 1,
+        "outcome": outcome,
+        "reasons": reasons,
+        "warnings": receipt.warnings,
+        "revision": receipt.revision.as_ref().map(ToString::to_string),
+    });
+    ui::print_with(|mut out| {
+        let head = head.to_string();
+        write!(out, "{},\n\"plan\":", head.trim_end_matches('}'))?;
+        match &receipt.plan {
+            Some(plan) => json::write_plan(&mut out, plan, &receipt.batches, secrets)?,
+            None => out.write_str("null")?,
+        }
+        out.write_str("}\n")
+    })
+}
+
+/// Returns the word for how an operation ended, and why; for a plan, what would refuse it.
+fn ending(receipt: &Receipt) -> (&'static str, Vec<String>) {
+    let told = |blockers: &[Blocker]| blockers.iter().map(ToString::to_string).collect();
+    match &receipt.outcome {
+        Outcome::InSync => ("in-sync", Vec::new()),
+        Outcome::Planned => ("planned", told(&receipt.blockers)),
+        Outcome::Applied => ("applied", Vec::new()),
+        Outcome::Refused(blockers) => ("refused", told(blockers)),
+        Outcome::LockHeld(failure) => ("lock-held", vec![failure.message.clone()]),
+        Outcome::Invalid(found) => ("invalid", found.iter().map(diagnostic).collect()),
+        Outcome::Failed(failure) => ("failed", vec![failure.message.clone()]),
+        Outcome::Unknown(failure) => ("unknown", vec![failure.message.clone()]),
+    }
+}
+
+fn diagnostic(found: &Diagnostic) -> String {
+    let (line, column) = found.place();
+    format!("{}:{line}:{column}: {}", found.primary.source.name, found.message)
 }

@@ -288,7 +288,8 @@ fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, P
         Some(acl) => acl == AclKey::Creator,
         None => options.credentials.is_some(),
     };
-    if options.creator_acl && options.credentials.is_none() {
+    let has_certificate = options.tls.as_ref().is_some_and(|files| files.identity.is_some());
+    if options.creator_acl && options.credentials.is_none() && !has_certificate {
         return Err(Problem::error(
             "[auth] says acl = \"creator\", but there are no credentials to be the creator",
         ));
@@ -394,8 +395,9 @@ fn default_mirror(url: &str) -> Result<PathBuf, Problem> {
                 .with_hint("give --tree-directory DIR"),
         );
     };
-    // What stands before the host in a URL may be a secret and is left out.
-    let without_user = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
+    // What stands before the host in a URL, or in its query, may be a secret and is left out.
+    let without_query = url.split_once('?').map_or(url, |(before, _)| before);
+    let without_user = without_query.rsplit_once('@').map_or(without_query, |(_, rest)| rest);
     let name: String = without_user
         .chars()
         .map(|character| {
@@ -407,10 +409,9 @@ fn default_mirror(url: &str) -> Result<PathBuf, Problem> {
         })
         .collect();
     let start = name.len().saturating_sub(120);
-    Ok(state
-        .join("treekeeper/mirrors")
-        .join(name[start..].trim_matches(['.', '_']))
-        .with_extension("git"))
+    let name = name[start..].trim_matches(['.', '_']);
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    Ok(state.join("treekeeper/mirrors").join(format!("{name}.git")))
 }
 
 /// Writes an event unless only errors are wanted.

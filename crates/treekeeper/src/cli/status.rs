@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use treekeeper_core::model::ClusterVersion;
-use treekeeper_core::model::cluster::{ClusterReading, Host, Phase, StateReading};
+use treekeeper_core::model::cluster::{StopNote, ClusterReading, Host, Phase, StateReading};
 
 use super::setup::Setup;
 use super::ui::{self, Exit, Problem};
@@ -52,14 +52,9 @@ fn sentence(cluster: &ClusterReading) -> String {
     }
     let state = cluster.state.state();
     if version == ClusterVersion::Stop {
-        let note = state.and_then(|state| state.stop.as_ref());
-        let who = note
-            .map(|note| format!(" by {} at {}", plain(&note.by), plain(&note.at)))
-            .unwrap_or_default();
-        let why = note
-            .and_then(|note| note.reason.as_deref())
-            .map(|text| format!(": {}", plain(text)));
-        return format!("ALL STOP{who}{}.", why.unwrap_or_default());
+        let note = state.and_then(|state| state.stop.as_ref()).map(StopNote::told);
+        let note = note.map(|note| format!(", {note}")).unwrap_or_default();
+        return format!("ALL STOP{note}. `treekeeper resume` ends it.");
     }
     if let Some(state) = state.filter(|state| state.phase == Phase::Applying) {
         return format!(
@@ -121,6 +116,10 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender]) -> String {
             )
         {
             lines.push("          the version was altered by hand since".to_owned());
+        }
+        if state.phase == Phase::Applying {
+            let to = plain(state.to.as_deref().unwrap_or("a commit"));
+            lines.push(format!("applying  {to}, {} of {} batches are in the tree", state.step, state.steps));
         }
         if let Some(pinned) = &state.pinned {
             lines.push(format!("pinned    {}", plain(pinned)));

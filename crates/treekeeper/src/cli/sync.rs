@@ -1,5 +1,6 @@
 //! `sync`: makes the live tree what the newest commit says.
 
+use treekeeper_core::gate::Blocker;
 use treekeeper_core::operation::{Mode, Operation, Outcome, Receipt, SyncOptions};
 use treekeeper_core::plan::{Counts, Plan};
 
@@ -22,7 +23,7 @@ pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
     } else if options.dry_run && receipt.plan.is_some() {
         print_plan(setup, &receipt, options.show_secrets)?;
     }
-    let exit = ui::outcome(&receipt);
+    let exit = ui::outcome(&receipt, Blocker::hint);
     if !setup.quiet {
         summary(&receipt);
     }

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use treekeeper_core::gate::Blocker;
 use treekeeper_core::operation::{Event, Failure, Outcome, Receipt};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 use treekeeper_core::treefile::Diagnostic;
 
 use super::args::ColorArg;
@@ -101,11 +103,7 @@ impl From<ZkError> for Problem {
 
 impl From<GitError> for Problem {
     fn from(error: GitError) -> Problem {
-        Problem {
-            exit: Exit::Error,
-            message: error.to_string(),
-            hint: error.hint(),
-        }
+        crate::engine::failure(error).into()
     }
 }
 
@@ -139,16 +137,13 @@ pub fn set_color(choice: ColorArg) {
     .write_global();
 }
 
-/// Turns on the log of `-v`.
+/// Turns on the log of `-v`, and listens to what the ZooKeeper client tells of its troubles.
 pub fn set_log(verbose: bool) {
-    if verbose {
-        let level = tracing::Level::DEBUG;
-        tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_writer(std::io::stderr)
-            .without_time()
-            .init();
-    }
+    let log = verbose.then(|| {
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
+        lines.with_filter(tracing_subscriber::filter::LevelFilter::DEBUG)
+    });
+    tracing_subscriber::registry().with(crate::zk::trouble_listener()).with(log).init();
 }
 
 /// Writes a line to standard error; a closed pipe is nothing to report.
@@ -230,44 +225,44 @@ pub fn hint(hint: &str) {
     say(&format!("{DIM}hint:{DIM:#} {hint}"));
 }
 
-/// Writes every diagnostic, and how many there are.
-pub fn diagnostics(found: &[Diagnostic]) {
+/// Writes every diagnostic, and how many there are; `then` ends the last line.
+pub fn diagnostics(found: &[Diagnostic], then: &str) {
     for diagnostic in found {
         say(&diagnostic.render());
     }
-    let errors = if found.len() == 1 {
-        "1 error".to_owned()
-    } else {
-        format!("{} errors", found.len())
-    };
-    error(
-        &format!("the tree files have {errors}; nothing was written"),
-        None,
-    );
+    error(&format!("the tree files have {}{then}", counted(found.len(), "error")), None);
 }
 
+/// Returns `1 file`, `2 files`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The end of the sentence about wrong files, where something would have been written.
+pub const NOTHING_WRITTEN: &str = "; nothing was written";
+
 /// Writes what refuses a sync, and returns its exit code: the first of 5, 4, 6, 3.
-pub fn blockers(found: &[Blocker]) -> Exit {
+fn blockers(found: &[Blocker], next_step: fn(&Blocker) -> String) -> Exit {
     for blocker in found {
         // Lagging hosts and ALL STOP have lines of their own in the log.
         let in_log = match blocker {
             Blocker::NotConverged { .. } => true,
-            Blocker::Stopped { reason } => reason.is_none(),
+            Blocker::Stopped { note } => note.is_none(),
             _ => false,
         };
         if !in_log {
             say(&format!("{RED}refused{RED:#}: {blocker}"));
         }
     }
-    blockers_hints(found);
+    blockers_hints(found, next_step);
     exit_of(found)
 }
 
 /// Writes the next step of each blocker, each text once.
-pub fn blockers_hints(found: &[Blocker]) {
+pub fn blockers_hints(found: &[Blocker], next_step: fn(&Blocker) -> String) {
     let mut told: Vec<String> = Vec::new();
     for blocker in found {
-        let text = blocker.hint();
+        let text = next_step(blocker);
         if !told.contains(&text) {
             hint(&text);
             told.push(text);
@@ -293,19 +288,22 @@ pub fn exit_of(found: &[Blocker]) -> Exit {
 }
 
 /// Writes what an operation's end has to say besides its data, and returns the exit code.
-pub fn outcome(receipt: &Receipt) -> Exit {
+///
+/// `next_step` tells who can lift a refusal, and how.
+pub fn outcome(receipt: &Receipt, next_step: fn(&Blocker) -> String) -> Exit {
     receipt.warnings.iter().for_each(|text| warning(text));
     match &receipt.outcome {
         Outcome::InSync | Outcome::Planned | Outcome::Applied => Exit::Done,
-        Outcome::Refused(found) => blockers(found),
+        Outcome::Refused(found) => blockers(found, next_step),
         Outcome::LockHeld(holder) => {
-            hint(&format!(
-                "the lock is held by {holder}; `treekeeper lock show` tells more; to wait for it: --lock-wait SECONDS"
-            ));
+            say(&format!("{RED}refused{RED:#}: {holder}"));
+            if let Some(text) = &holder.hint {
+                hint(text);
+            }
             Exit::LockHeld
         }
         Outcome::Invalid(found) => {
-            diagnostics(found);
+            diagnostics(found, NOTHING_WRITTEN);
             Exit::Error
         }
         Outcome::Failed(failure) => {

@@ -1,7 +1,7 @@
 //! The repository as an operation sees it: a commit, its files, and how commits lie to each other.
 
 use treekeeper_core::gate::Relation;
-use treekeeper_core::model::Revision;
+use treekeeper_core::model::{Revision, printable};
 use treekeeper_core::operation::Failure;
 use treekeeper_core::treefile::SourceFile;
 
@@ -76,7 +76,13 @@ impl RepositorySource {
 
 /// Returns git's error as an operation reports it.
 pub fn failure(error: GitError) -> Failure {
-    let failure = Failure::new(error.to_string());
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        message.push_str(&format!(": {}", printable(&inner.to_string())));
+        cause = inner.source();
+    }
+    let failure = Failure::new(message);
     match error.hint() {
         Some(hint) => failure.with_hint(hint),
         None => failure,

@@ -253,10 +253,8 @@ impl GitError {
             }
             GitError::FetchFailed { url, detail, .. } => fetch_hint(url, detail),
             GitError::LimitExceeded { limit, .. } => {
-                format!(
-                    "if the repository is to be trusted, raise {} in [git] of treekeeper.toml",
-                    limit.setting()
-                )
+                let setting = limit.setting()?;
+                format!("if the repository is to be trusted, raise {setting} in [limits] of treekeeper.toml")
             }
             GitError::MirrorDamaged { path, .. } => {
                 format!(
@@ -288,22 +286,21 @@ impl GitError {
             }
             GitError::NotAFile { path, .. } => format!("rename {path} so that it doesn't end in .zk or .zkx"),
             GitError::FileNameNotUtf8 { .. } => "rename the file with git mv".to_owned(),
-            GitError::FileTooLarge { .. } => "split the file, or raise file_bytes_max in [limits]".to_owned(),
-            GitError::TreeTooLarge { .. } => "raise repository_bytes_max in [limits]".to_owned(),
+            GitError::FileTooLarge { .. } => "split the file, or raise file_bytes in [limits] of treekeeper.toml".to_owned(),
+            GitError::TreeTooLarge { .. } => "raise repository_bytes in [limits] of treekeeper.toml".to_owned(),
             _ => return None,
         })
     }
 }
 
 impl Limit {
-    /// Returns the setting that raises the limit.
-    fn setting(self) -> &'static str {
+    /// Returns the setting that raises the limit, if there is one.
+    fn setting(self) -> Option<&'static str> {
         match self {
-            Limit::Wall => "wall_max",
-            Limit::Idle => "idle_max",
-            Limit::Cpu => "cpu_seconds_max",
-            Limit::AddressSpace => "address_space_bytes_max",
-            Limit::FileSize | Limit::Output => "file_bytes_max",
+            Limit::Wall => Some("git_timeout"),
+            Limit::AddressSpace => Some("git_memory_bytes"),
+            Limit::FileSize | Limit::Output => Some("repository_bytes"),
+            Limit::Idle | Limit::Cpu => None,
         }
     }
 }

@@ -22,6 +22,12 @@ const PROGRESS: &[&str] = &[
     "From ",
 ];
 
+/// What git says to everybody whose fetch failed, whatever the reason.
+const BOILERPLATE: &[&str] = &[
+    "Please make sure you have the correct access rights",
+    "and the repository exists.",
+];
+
 /// Returns `text` with every control, bidirectional and invisible character written as `\n` or `\u{202e}`.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -56,14 +62,14 @@ pub(crate) fn useful_lines(stderr: &[u8]) -> String {
                 .find(|part| !part.trim_ascii().is_empty())
         })
         .map(|line| escape_bytes(line.trim_ascii()))
-        .filter(|line| !is_progress(line))
-        .map(|line| mask_userinfo(&shorten(&line)))
+        .filter(|line| !is_progress(line) && !BOILERPLATE.contains(&line.as_str()))
+        .map(|line| mask_userinfo(shorten(&line).trim_end_matches('.')))
         .collect();
     lines.dedup();
     lines.split_off(lines.len().saturating_sub(LINES_MAX)).join("; ")
 }
 
-/// Returns `text` with the user information of every URL in it replaced by `***`.
+/// Returns `text` with the user information and the query of every URL in it replaced by `***`.
 ///
 /// Git names URLs that we never gave it (`url.*.insteadOf`), so this looks at all text and not for known secrets.
 /// A user name without a password stays for ssh, where it is no secret.
@@ -83,6 +89,14 @@ pub(crate) fn mask_userinfo(text: &str) -> String {
             rest = &after[userinfo.len()..];
         } else {
             rest = after;
+        }
+        let end = rest
+            .find(|c: char| matches!(c, '\'' | '"') || c.is_whitespace())
+            .unwrap_or(rest.len());
+        if let Some(query) = rest[..end].find('?') {
+            masked.push_str(&rest[..query]);
+            masked.push_str("?***");
+            rest = &rest[end..];
         }
     }
     masked.push_str(rest);

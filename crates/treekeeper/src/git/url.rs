@@ -174,8 +174,8 @@ fn https(rest: &str, refuse: impl Fn(&str) -> GitError) -> Result<GitUrl, GitErr
     };
     let argument = format!("https://{host}/{path}");
     let shown = match userinfo {
-        Some(_) => format!("https://***@{host}/{}", escape(path)),
-        None => escape(&argument),
+        Some(_) => mask_userinfo(&format!("https://***@{host}/{}", escape(path))),
+        None => mask_userinfo(&escape(&argument)),
     };
     Ok(GitUrl {
         transport: Transport::Https,

@@ -1,9 +1,10 @@
 //! Finds out beforehand which changes of a plan an ACL would deny.
 //!
-//! Batches cannot be taken back, so they are asked about first. What cannot be judged from here (`ip`, `sasl` and
-//! `x509` identities) is taken for allowed: the server has the last word.
+//! Batches cannot be taken back, so they are asked about first. What cannot be judged from here (how a server maps
+//! `sasl` and `x509` identities) is taken for allowed: the server has the last word.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use futures_util::stream::{self, StreamExt};
 use treekeeper_core::model::{ZnodePath, printable};
@@ -78,17 +79,38 @@ async fn identities(session: &Session) -> Option<Vec<(String, String)>> {
 
 fn may_be_us(acl: &Acl, identities: &[(String, String)]) -> bool {
     let (scheme, id) = (acl.scheme(), acl.id());
+    let has = |wanted: &str, fits: &dyn Fn(&str) -> bool| {
+        identities.iter().any(|(known, name)| known == wanted && fits(name))
+    };
+    if has("super", &|_| true) {
+        return true;
+    }
     match scheme {
         "world" => true,
         // `whoAmI` tells the user of a digest without its hash.
-        "digest" => {
-            let user = id.split(':').next().unwrap_or(id);
-            identities
-                .iter()
-                .any(|(known, name)| known == "super" || (known == "digest" && name == user))
-        }
+        "digest" => has("digest", &|name| name == id.split(':').next().unwrap_or(id)),
+        "ip" => has("ip", &|address| is_in_network(address, id)),
+        // Servers can be told to map these names to others.
+        "sasl" | "x509" => has(scheme, &|_| true),
         "auth" => false,
         _ => true,
+    }
+}
+
+/// Tells whether `address` is in `network`, which is an address or `ADDRESS/BITS`; true for what is neither.
+fn is_in_network(address: &str, network: &str) -> bool {
+    let (base, bits) = network.split_once('/').unwrap_or((network, "128"));
+    let (Ok(address), Ok(base), Ok(bits)) = (address.parse(), base.parse(), bits.parse::<u32>()) else {
+        return true;
+    };
+    let same_start = |left: &[u8], right: &[u8]| {
+        let bit = |bytes: &[u8], index: usize| bytes[index / 8] >> (7 - index % 8) & 1;
+        (0..left.len() * 8).take(bits as usize).all(|index| bit(left, index) == bit(right, index))
+    };
+    match (address, base) {
+        (IpAddr::V4(left), IpAddr::V4(right)) => same_start(&left.octets(), &right.octets()),
+        (IpAddr::V6(left), IpAddr::V6(right)) => same_start(&left.octets(), &right.octets()),
+        _ => false,
     }
 }
 
@@ -128,5 +150,21 @@ async fn read_acl(session: &Session, path: ZnodePath, needs: Needs) -> Answer {
         // The transaction will meet the same answer, and say so.
         Err(ZkError::NoNode(_) | ZkError::Denied { .. }) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        assert!(is_in_network("127.0.0.1", "127.0.0.1"));
+        assert!(is_in_network("10.1.2.3", "10.0.0.0/8"));
+        assert!(!is_in_network("11.1.2.3", "10.0.0.0/8"));
+        assert!(!is_in_network("10.1.2.3", "10.1.2.4/31"));
+        assert!(is_in_network("::1", "::1"));
+        assert!(!is_in_network("127.0.0.1", "::1"));
+        assert!(is_in_network("127.0.0.1", "what is this"), "the server has the last word");
     }
 }

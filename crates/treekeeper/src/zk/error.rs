@@ -16,6 +16,8 @@ pub enum ZkError {
         servers: String,
         /// What the last attempt met.
         reason: String,
+        /// Whether TLS was tried.
+        tls: bool,
     },
     /// The configuration cannot be used as it is.
     #[error("{0}")]
@@ -79,8 +81,13 @@ impl ZkError {
     /// Returns the next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            ZkError::Unreachable { .. } => {
-                "check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there"
+            ZkError::Unreachable { tls: false, .. } => {
+                "check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server listens there, and that it doesn't speak TLS \
+                 ([auth.tls])"
+            }
+            ZkError::Unreachable { tls: true, .. } => {
+                "check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server speaks TLS there, and that `ca` of [auth.tls] \
+                 and the host's name fit its certificate"
             }
             ZkError::Denied { .. } => {
                 "give treekeeper's identity the permission, or configure the one that has it ([auth])"

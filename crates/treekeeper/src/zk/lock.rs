@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, STATE_PATH};
 use treekeeper_core::model::{ZnodePath, printable};
+use treekeeper_core::operation::Failure;
 use zookeeper_client::{CreateMode, Error};
 
 use super::cluster::fixed;
@@ -173,7 +174,7 @@ pub async fn acquire(
     owner: &str,
     wait: Duration,
     lock: &mut HeldLock,
-) -> Result<Option<String>, ZkError> {
+) -> Result<Option<Failure>, ZkError> {
     let deadline = Instant::now() + wait;
     for queue in Queue::of(style) {
         let candidate = create_candidate(session, *queue, owner).await?;
@@ -258,7 +259,7 @@ async fn wait_turn(
     ours: &str,
     deadline: Instant,
     wait: Duration,
-) -> Result<Option<String>, ZkError> {
+) -> Result<Option<Failure>, ZkError> {
     let directory = queue.directory();
     loop {
         let names = session
@@ -283,8 +284,9 @@ async fn wait_turn(
                 format!(", still after {} s", wait.as_secs())
             };
             return Ok(Some(match holder {
-                Some(holder) => format!("{}{waited}", describe(&holder)),
-                None => format!("{directory}/{}, which has just gone{waited}", names[0]),
+                Some(holder) => describe(&holder, &waited),
+                None => Failure::new(format!("somebody held the lock until just now{waited}"))
+                    .with_hint("run the same command again"),
             }));
         }
         let predecessor = format!("{directory}/{}", names[before]);
@@ -312,7 +314,8 @@ pub async fn contenders(session: &Session, style: LockStyle) -> Result<Vec<Conte
             .await
         {
             Ok(names) => names,
-            Err(ZkError::NoNode(_)) => continue,
+            Err(ZkError::NoNode(_)) if exists(session, "/").await? => continue,
+            Err(ZkError::NoNode(_)) => return Err(ZkError::NoChroot(session.chroot().to_owned())),
             Err(error) => return Err(error),
         };
         for name in queue.sorted(names) {
@@ -338,15 +341,20 @@ async fn contender(session: &Session, path: &str) -> Result<Option<Contender>, Z
     }
 }
 
-/// Says who a contender is, in a part of a sentence.
-pub fn describe(contender: &Contender) -> String {
-    let path = printable(&contender.path);
-    match contender.session {
-        Some(session) => format!("{path} (session 0x{session:x}, data {:?})", contender.data),
-        None => format!(
-            "{path} (left by hand: not ephemeral, it will never expire; data {:?})",
-            contender.data
-        ),
+/// Says who is in the way, and what can be done about it.
+fn describe(holder: &Contender, waited: &str) -> Failure {
+    let path = printable(&holder.path);
+    match holder.session {
+        Some(session) => Failure::new(format!(
+            "the lock is held by {path} (session 0x{session:x}, data {:?}){waited}",
+            holder.data
+        ))
+        .with_hint("`treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`"),
+        None => Failure::new(format!(
+            "the lock is held by {path}, left by hand (not ephemeral: it will never expire; data {:?}){waited}",
+            holder.data
+        ))
+        .with_hint(format!("when nobody needs it any more: `zkCli.sh delete {path}`")),
     }
 }
 

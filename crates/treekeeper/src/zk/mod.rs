@@ -11,6 +11,7 @@ mod lock;
 mod observe;
 mod operator;
 mod session;
+mod trouble;
 
 pub use access::denied;
 pub use cluster::{read_cluster, read_links};
@@ -19,4 +20,5 @@ pub use error::ZkError;
 pub use lock::{Contender, HeldLock, acquire, contenders, prepare};
 pub use observe::{ReadMethod, differing, observe};
 pub use operator::{VersionChange, change_host_property, change_version};
+pub use trouble::trouble_listener;
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};

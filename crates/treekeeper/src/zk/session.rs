@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use zookeeper_client::{Acls, Client, Error, SaslOptions, TlsOptions};
 
 use super::error::{ZkError, is_interrupted};
+use super::trouble::last_trouble;
 
 /// PEM files for TLS, already read.
 #[derive(Clone, Default)]
@@ -99,7 +100,10 @@ impl Session {
                 }
                 Ok(Err(Failed::Configuration(reason))) => return Err(ZkError::Configuration(reason)),
                 Ok(Err(Failed::Client(Error::AuthFailed))) => return Err(ZkError::AuthFailed),
-                Ok(Err(Failed::Client(Error::NoHosts))) => "no server answers".to_owned(),
+                Ok(Err(Failed::Client(Error::NoHosts))) => match last_trouble() {
+                    Some(why) => format!("no server opens a session: {why}"),
+                    None => "no server answers".to_owned(),
+                },
                 Ok(Err(Failed::Client(error))) => error.to_string(),
                 Err(_) => format!("no answer within {} s", options.connect_timeout.as_secs()),
             };
@@ -107,6 +111,7 @@ impl Session {
                 return Err(ZkError::Unreachable {
                     servers: servers.join(","),
                     reason,
+                    tls: options.tls.is_some(),
                 });
             }
             tokio::time::sleep(CONNECT_PAUSE).await;

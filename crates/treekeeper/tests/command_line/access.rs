@@ -54,7 +54,7 @@ fn a_znode_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies the plan, nothing was written: setting /a/e
+    error: ZooKeeper denies setting /a/e; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     set_acl(&scene, "/a/e", &[world(Permission::ALL)]);
@@ -79,7 +79,7 @@ fn every_denial_is_told() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies the plan, nothing was written: setting /a; creating in /a; deleting in /a; setting /a/b; setting /a/z
+    error: ZooKeeper denies setting /a, creating in /a, deleting in /a, setting /a/b, setting /a/z; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }
@@ -100,7 +100,7 @@ fn an_identity_of_another_machine_or_user_is_not_ours() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies the plan, nothing was written: setting /a/g
+    error: ZooKeeper denies setting /a/c, setting /a/e, setting /a/g; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }
@@ -145,7 +145,7 @@ fn hosts_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies the plan, nothing was written: /hosts
+    error: ZooKeeper denies setting /hosts; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     assert_snapshot!(scene.refusal(&["stop"], 1), @r"
@@ -167,7 +167,7 @@ fn a_state_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies the plan, nothing was written: /treekeeper/state
+    error: ZooKeeper denies setting /treekeeper/state; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }
@@ -189,12 +189,12 @@ fn an_edit_that_is_denied() {
     let scene = waiting();
     set_acl(&scene, "/a/e", &[looking()]);
     assert_snapshot!(scene.refusal(&["set", "/a/e", "n=3"], 1), @r"
-    error: ZooKeeper denies the plan, nothing was written: setting /a/e
+    error: ZooKeeper denies setting /a/e; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     let file = scene.treekeeper.file("f.zk", "/a\n  /e\n    /new\n");
     assert_snapshot!(scene.refusal(&["import", file.to_str().unwrap()], 1), @r"
-    error: ZooKeeper denies the plan, nothing was written: setting /a/e; creating in /a/e
+    error: ZooKeeper denies setting /a/e, creating in /a/e; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }

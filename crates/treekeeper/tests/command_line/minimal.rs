@@ -96,8 +96,14 @@ fn a_tree_that_the_original_wrote_is_adopted_without_a_data_write() {
     nodes.iter().for_each(|(path, data)| scene.session.create(path, data));
     scene.commit("first", &[("a.zk", text)]);
     let before = scene.freeze_tree();
-    assert_snapshot!(scene.printed(&["plan"]), @"");
-    assert_snapshot!(scene.said(&["sync"]), @"");
+    assert_snapshot!(scene.printed(&["plan"]), @"Nothing to change: 5 znodes are as the files say.");
+    assert_snapshot!(scene.said(&["sync"]), @r"
+    INFO VCS Version: <first>
+    INFO ZK Version: 127
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    Synced to <first short>: 0 created, 0 changed, 0 deleted in 1 transaction.
+    ");
     assert_eq!(scene.freeze_tree(), before);
     assert_eq!(scene.session.json("/hosts")["version"], scene.repository.git(&["rev-parse", "HEAD"]).trim());
 }

@@ -28,7 +28,7 @@ fn a_stop_is_ended_by_resume() {
     ");
     assert_eq!(version(&scene), json!(null));
     assert_snapshot!(scene.printed(&["status"]), @r"
-    ALL STOP by MACHINE at 2026-11-22T19:20:15.336779273Z: fire.
+    ALL STOP, by MACHINE since 2026-11-22T19:30:03Z: fire. `treekeeper resume` ends it.
     version   None
     deployed  <first> by MACHINE at TIME
     lock      free
@@ -57,7 +57,7 @@ fn a_second_stop_keeps_what_the_first_replaced() {
     assert_eq!(stop_note(&scene)["replaced"], before.to_string());
     scene.said(&["stop"]);
     assert_eq!(stop_note(&scene)["reason"], "and flood", "a stop without a reason takes none away");
-    assert_snapshot!(scene.said(&["resume"]), @"");
+    assert_snapshot!(scene.said(&["resume"]), @"Resumed: hosts should run <first>.");
     assert_eq!(version(&scene), before);
 }
 
@@ -67,7 +67,7 @@ fn a_stop_raised_by_an_agent_is_resumed_to_the_deployed_commit() {
     let before = version(&scene);
     scene.session.set("/hosts", br#"{"version":null,"why":"disk"}"#);
     assert_snapshot!(scene.printed(&["status"]), @r"
-    ALL STOP.
+    ALL STOP. `treekeeper resume` ends it.
     version   None
     deployed  <first> by MACHINE at TIME
     lock      free
@@ -105,9 +105,10 @@ fn resume_while_a_sync_is_half_applied_writes_false() {
     scene.session.set("/treekeeper/state", state.to_string().as_bytes());
     scene.session.set("/hosts", br#"{"version":null}"#);
     assert_snapshot!(scene.printed(&["status"]), @r"
-    ALL STOP.
+    ALL STOP. `treekeeper resume` ends it.
     version   None
     deployed  <first> by MACHINE at TIME
+    applying  HEX, 3 of 9 batches are in the tree
     lock      free
     ");
     assert_snapshot!(scene.said(&["resume", "127"]), @"Resumed with the version False: the tree is incomplete, hosts hold until the next sync has finished it.");
@@ -116,6 +117,7 @@ fn resume_while_a_sync_is_half_applied_writes_false() {
     Incomplete: 3 of 9 batches of 012345678901 are in the tree; the next sync finishes it.
     version   False
     deployed  <first> by MACHINE at TIME
+    applying  HEX, 3 of 9 batches are in the tree
     lock      free
     ");
     assert_snapshot!(scene.said(&["sync"]), @r"
@@ -137,7 +139,7 @@ fn a_stop_before_the_first_sync_holds_it() {
     ");
     assert_snapshot!(scene.said(&["stop"]), @r"
     ALL STOP: no host deploys, no sync goes on.
-    hint: `treekeeper resume` ends it
+    hint: `treekeeper resume initial` ends it
     ");
     assert_eq!(version(&scene), json!(null));
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
@@ -156,7 +158,7 @@ fn a_stop_before_the_first_sync_holds_it() {
 fn a_pause_ends_with_the_next_sync() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let before = version(&scene);
-    assert_snapshot!(scene.said(&["pause"]), @"Paused: the version of /hosts is False; the next sync ends it.");
+    assert_snapshot!(scene.said(&["pause"]), @"Paused: the version of /hosts is False, hosts hold; the next sync, or `treekeeper resume`, ends it.");
     assert_eq!(version(&scene), json!(false));
     assert_snapshot!(scene.printed(&["status"]), @r"
     Paused: the version is False; the next sync goes on without asking for convergence.
@@ -194,7 +196,7 @@ fn a_pause_does_not_lift_a_stop() {
     error: the cluster is stopped, and a pause would lift that
     hint: `treekeeper resume` ends the stop
     ");
-    assert_snapshot!(scene.said(&["resume"]), @"Resumed with the version False: the tree is incomplete, hosts hold until the next sync has finished it.");
+    assert_snapshot!(scene.said(&["resume"]), @"Resumed with the version False: the cluster was paused before it was stopped, and is again.");
     assert_eq!(version(&scene), json!(false), "the stop replaced a pause, and gives the pause back");
     scene.said(&["resume"]);
     assert_eq!(version(&scene), before);
@@ -205,8 +207,11 @@ fn resume_of_a_cluster_that_runs_changes_nothing() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let before = version(&scene);
     scene.session.set("/hosts", br#"{"version":"by-hand"}"#);
-    assert_snapshot!(scene.refusal(&["resume"], 1), @"");
-    assert_snapshot!(scene.said(&["resume", before.as_str().unwrap()]), @"");
+    assert_snapshot!(scene.refusal(&["resume"], 1), @r"
+    error: the cluster is neither stopped nor paused: its version is by-hand
+    hint: to set another one, name it: `treekeeper resume VERSION`
+    ");
+    assert_snapshot!(scene.said(&["resume", before.as_str().unwrap()]), @"Resumed: hosts should run <first>.");
 }
 
 #[test]
@@ -277,7 +282,7 @@ fn status_tells_hosts_and_what_ails_them() {
       ],
       "lock": [
         {
-          "created_ms": 1795375217325,
+          "created_ms": MILLISECONDS,
           "data": "0",
           "ephemeral": true,
           "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
@@ -377,21 +382,21 @@ fn lock_show_names_the_holder_and_those_who_wait() {
     {
       "contenders": [
         {
-          "created_ms": 1795375215784,
+          "created_ms": MILLISECONDS,
           "data": "0",
           "ephemeral": true,
           "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
           "session": "0xSESSION"
         },
         {
-          "created_ms": 1795375215785,
+          "created_ms": MILLISECONDS,
           "data": "{\"by\":\"jim\"}",
           "ephemeral": true,
           "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
           "session": "0xSESSION"
         },
         {
-          "created_ms": 1795375215786,
+          "created_ms": MILLISECONDS,
           "data": "\\u{1b}[31m",
           "ephemeral": false,
           "node": "/ZktoolsLocks/,hosts/by-hand--9999999999",
@@ -412,7 +417,7 @@ fn lock_show_names_the_holder_and_those_who_wait() {
 #[test]
 fn lock_show_of_both_queues() {
     let scene = Scene::new();
-    assert_snapshot!(scene.printed(&["lock", "show", "--lock", "both"]), @"The both lock is free.");
+    assert_snapshot!(scene.printed(&["lock", "show", "--lock", "both"]), @"Both locks are free.");
     let mut kazoo = ForeignLock::new(Style::Kazoo, &scene.connect);
     kazoo.hold();
     let shown = scene.printed(&["lock", "show", "--lock", "both"]);

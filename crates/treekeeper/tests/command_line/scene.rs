@@ -131,7 +131,9 @@ impl Scene {
         };
         replace(&self.connect, "SERVER/CHROOT");
         replace(server, "SERVER");
-        replace(&format!("/{chroot} "), "/CHROOT ");
+        if !chroot.is_empty() {
+            replace(&format!("/{chroot}/"), "/CHROOT/");
+        }
         replace(&self.treekeeper.home().display().to_string(), "HOME");
         replace(&self.repository.path().display().to_string(), "REPOSITORY");
         replace(machine().as_str(), "MACHINE");
@@ -162,29 +164,25 @@ fn scrubbed(text: &str) -> String {
 fn scrubbed_word(word: &str) -> String {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_time = word.len() >= 20
-        && word.ends_with('Z')
-        && word.as_bytes()[10] == b'T'
-        && digits(&word[..4])
-        && word.as_bytes()[13] == b':';
     let (core, tail) = match word.trim_end_matches(['.', ':', '-']) {
         "" => (word, ""),
         core => word.split_at(core.len()),
     };
+    let is_time = core.len() >= 20
+        && core.ends_with('Z')
+        && core.as_bytes()[10] == b'T'
+        && digits(&core[..4])
+        && core.as_bytes()[13] == b':';
     let core = if is_time {
         "TIME".to_owned()
     } else if core.strip_prefix("0x").is_some_and(is_hex) {
         "0xSESSION".to_owned()
     } else if core.len() >= 32 && is_hex(core) {
         "HEX".to_owned()
-    } else if let Some((id, sequence)) = core.split_once("-lock--").filter(|(id, _)| id.len() == 32) {
-        let _ = (id, sequence);
+    } else if core.split_once("-lock--").is_some_and(|(id, _)| id.len() == 32) {
         "HEX-lock--SEQUENCE".to_owned()
-    } else if let Some(pid) = core.strip_prefix("pid").and_then(|text| text.strip_prefix(':')) {
-        if digits(pid) { "pid:PID".to_owned() } else { core.to_owned() }
-    } else if core.starts_with(':') && digits(&core[1..]) && core.len() > 2 {
-        // The number of a process in JSON: `"pid":123`.
-        ":NUMBER".to_owned()
+    } else if digits(core) && core.len() >= 13 {
+        "MILLISECONDS".to_owned()
     } else {
         core.to_owned()
     };

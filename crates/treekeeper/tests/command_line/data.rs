@@ -205,17 +205,17 @@ fn an_import_is_refused_like_a_sync() {
     scene.said(&["stop", "--reason", "fire"]);
     assert_snapshot!(import("/x\n", &[], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since 2026-11-22T19:29:56Z: fire
+    refused: the cluster is stopped by MACHINE since TIME: fire
     hint: an operator lifts it with `treekeeper resume`
     ");
     assert_snapshot!(scene.refusal(&["set", "/app", "n=1"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since 2026-11-22T19:29:56Z: fire
+    refused: the cluster is stopped by MACHINE since TIME: fire
     hint: an operator lifts it with `treekeeper resume`
     ");
     assert_snapshot!(scene.refusal(&["ln", "/db", "/app/l"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since 2026-11-22T19:29:56Z: fire
+    refused: the cluster is stopped by MACHINE since TIME: fire
     hint: an operator lifts it with `treekeeper resume`
     ");
 }

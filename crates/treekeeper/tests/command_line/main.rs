@@ -15,6 +15,7 @@ mod minimal;
 mod operator;
 mod output;
 mod refusals;
+mod round_trips;
 mod scene;
 mod secrets;
 mod transport;

@@ -28,7 +28,7 @@ fn a_stop_is_ended_by_resume() {
     ");
     assert_eq!(version(&scene), json!(null));
     assert_snapshot!(scene.printed(&["status"]), @r"
-    ALL STOP, by MACHINE since 2026-11-22T19:30:03Z: fire. `treekeeper resume` ends it.
+    ALL STOP, by MACHINE since TIME: fire. `treekeeper resume` ends it.
     version   None
     deployed  <first> by MACHINE at TIME
     lock      free

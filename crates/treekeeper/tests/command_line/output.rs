@@ -432,7 +432,7 @@ fn json_says_how_a_sync_ended() {
     let scene = Scene::new();
     scene.commit("first", &[("a.zk", GOOD)]);
     assert_snapshot!(scene.printed(&["plan", "--json"]), @r#"
-    {"outcome":"planned","reasons":[],"revision":"<first>","schema":1,"transactions":0,"warnings":[],
+    {"outcome":"planned","reasons":[],"revision":"<first>","schema":1,"warnings":[],
     "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":78,
     "changes":[
     {"action":"create","path":"/a","properties":[{"action":"add","key":"n","new":1}]}],
@@ -442,8 +442,8 @@ fn json_says_how_a_sync_ended() {
     }
     "#);
     assert_snapshot!(scene.printed(&["sync", "--json"]), @r#"
-    {"outcome":"applied","reasons":[],"revision":"<first>","schema":1,"transactions":1,"warnings":[],
-    "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":0,"bytes":0,
+    {"outcome":"applied","reasons":[],"revision":"<first>","schema":1,"warnings":[],
+    "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":78,
     "changes":[
     {"action":"create","path":"/a","properties":[{"action":"add","key":"n","new":1}]}],
     "spared":[],
@@ -452,14 +452,14 @@ fn json_says_how_a_sync_ended() {
     }
     "#);
     assert_snapshot!(scene.printed(&["sync", "--json"]), @r#"
-    {"outcome":"in-sync","reasons":[],"revision":"<first>","schema":1,"transactions":0,"warnings":[],
+    {"outcome":"in-sync","reasons":[],"revision":"<first>","schema":1,"warnings":[],
     "plan":null}
     "#);
     scene.session.create("/hosts/lame", br#"{"version":"old"}"#);
     scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
     let refused = scene.treekeeper.run(&["sync", "--json"]).expect(4);
     assert_snapshot!(scene.words(&refused.stdout), @r#"
-    {"outcome":"refused","reasons":["host lame has not converged (old -> <first>)"],"revision":"<second>","schema":1,"transactions":0,"warnings":[],
+    {"outcome":"refused","reasons":["host lame has not converged (old -> <first>)"],"revision":"<second>","schema":1,"warnings":[],
     "plan":null}
     "#);
 }

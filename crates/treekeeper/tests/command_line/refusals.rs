@@ -112,7 +112,7 @@ fn a_stop_with_a_reason_tells_it() {
     scene.treekeeper.run(&["stop", "--reason", "disk \u{1b}[31mfire"]).expect(0);
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since 2026-11-22T19:30:05Z: disk \u{1b}[31mfire
+    refused: the cluster is stopped by MACHINE since TIME: disk \u{1b}[31mfire
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
 }

@@ -1,39 +1,41 @@
-//! STUB until the evaluator's branch is merged.
-#![allow(missing_docs)]
-use super::Code;
-use crate::model::{Text, Value};
+//! Stands in for the evaluator until its branch is merged: refuses what `literal` did not read.
+
 use std::ops::Range;
-#[derive(Debug)]
-pub struct PyValue(Value);
-#[derive(Debug)]
+
+use super::Code;
+use crate::model::Value;
+
+/// A value as Python knows it; the stand-in has none.
+#[derive(Clone, Debug)]
+pub enum PyValue {}
+
+/// What is wrong with an expression, and where in it.
+#[derive(Clone, Debug)]
 pub struct ExpressionError {
+    /// The stable code.
     pub code: Code,
+    /// The bytes of the expression that it is about.
     pub span: Range<usize>,
+    /// What is wrong.
     pub message: String,
+    /// What to write instead.
     pub help: Option<String>,
 }
-pub fn evaluate(expr: &str) -> Result<PyValue, ExpressionError> {
-    if let Ok(n) = expr.parse() {
-        return Ok(PyValue(Value::Int(n)));
-    }
-    let b = expr.as_bytes();
-    if b.len() > 1 && (b[0] == b'\'') && b[b.len() - 1] == b[0] {
-        return Ok(PyValue(Value::Bytes(b[1..b.len() - 1].into())));
-    }
+
+/// Refuses `expression`.
+pub fn evaluate(expression: &str) -> Result<PyValue, ExpressionError> {
+    let message = "only plain literals are read so far".to_owned();
     Err(ExpressionError {
         code: Code("TK0201"),
-        span: 0..expr.len(),
-        message: "stub".into(),
+        span: 0..expression.len(),
+        message,
         help: None,
     })
 }
+
 impl PyValue {
-    pub fn to_property_value(&self, key: &str) -> Result<Value, ExpressionError> {
-        match &self.0 {
-            Value::Bytes(b) if key != "string_value" => {
-                Ok(Value::String(Text::from(&*String::from_utf8_lossy(b))))
-            }
-            other => Ok(other.clone()),
-        }
+    /// Returns the value that the property `key` stores.
+    pub fn to_property_value(&self, _key: &str) -> Result<Value, ExpressionError> {
+        match *self {}
     }
 }

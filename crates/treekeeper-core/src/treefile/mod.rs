@@ -8,6 +8,7 @@ pub mod expression;
 mod json;
 mod limits;
 mod lines;
+mod literal;
 mod parser;
 mod printer;
 mod report;

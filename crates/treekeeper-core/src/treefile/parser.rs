@@ -9,7 +9,7 @@ use super::expression::{self, ExpressionError};
 use super::lines::{self, Line};
 use super::report::{self, Report};
 use super::siblings::Siblings;
-use super::{Diagnostic, FileNode, FileProperty, FileTree, ParseLimits, SourceFile, stored};
+use super::{Diagnostic, FileNode, FileProperty, FileTree, ParseLimits, SourceFile, literal, stored};
 use crate::model::{Text, Value, check_name};
 
 /// Returns what `source` says and everything that is wrong with it, in the order of its lines.
@@ -389,7 +389,10 @@ impl<'a> Parser<'a> {
     }
 
     fn property(&mut self, content: Content<'a>, name: &'a str, expression: &'a str) {
-        let value = expression::evaluate(expression).and_then(|value| value.to_property_value(name));
+        let value = match literal::read(expression, name) {
+            Some(value) => Ok(value),
+            None => expression::evaluate(expression).and_then(|value| value.to_property_value(name)),
+        };
         let value = value.map_err(|error| self.bad_expression(content, name, expression, error));
         let owner = self.owner(content, name, Kind::Value);
         match value {

@@ -28,7 +28,7 @@ type Verdict = Result<(), String>;
 
 #[test]
 fn parse_cases() {
-    run("parse", include_str!("data/parse.json"), |case| parse_case(case));
+    run("parse", include_str!("data/parse.json"), parse_case);
 }
 
 #[test]

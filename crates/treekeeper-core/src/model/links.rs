@@ -57,7 +57,7 @@ impl Known {
 
     /// Returns the properties of a node that must exist.
     pub fn properties(&self, path: &ZnodePath) -> Result<&Properties, LinkError> {
-        match self.nodes.get(path) {
+        match self.nodes.get(path.as_str()) {
             Some(Some(properties)) => Ok(properties),
             Some(None) => Err(LinkError::NoNode(path.to_string())),
             None => Err(LinkError::Need(path.clone())),

@@ -49,13 +49,20 @@ pub enum Expr {
 }
 
 /// Binary operators by how tightly they bind; comparisons, `not`, `and` and `or` are looser than all.
-const LEVELS: [&[&str]; 6] = [&["|"], &["^"], &["&"], &["<<", ">>"], &["+", "-"], &["*", "/", "//", "%"]];
+const LEVELS: [&[&str]; 6] = [
+    &["|"],
+    &["^"],
+    &["&"],
+    &["<<", ">>"],
+    &["+", "-"],
+    &["*", "/", "//", "%"],
+];
 
 /// Words that are no names.
 const KEYWORDS: [&str; 31] = [
-    "and", "as", "assert", "break", "class", "continue", "def", "del", "elif", "else", "except", "exec", "finally",
-    "for", "from", "global", "if", "import", "in", "is", "lambda", "not", "or", "pass", "print", "raise", "return",
-    "try", "while", "with", "yield",
+    "and", "as", "assert", "break", "class", "continue", "def", "del", "elif", "else", "except", "exec",
+    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "not", "or", "pass", "print",
+    "raise", "return", "try", "while", "with", "yield",
 ];
 
 /// Returns the tree for `tokens`, which were cut from `text`.
@@ -63,7 +70,12 @@ const KEYWORDS: [&str; 31] = [
 /// # Errors
 /// Syntax errors, refused constructs, nesting over the limit.
 pub fn parse(text: &str, tokens: Vec<Token>) -> Evaluated<Node> {
-    let mut parser = Parser { text, tokens, at: 0, depth: 0 };
+    let mut parser = Parser {
+        text,
+        tokens,
+        at: 0,
+        depth: 0,
+    };
     let node = parser.expression_list()?;
     match parser.peek() {
         Kind::End => Ok(node),
@@ -129,7 +141,9 @@ impl Parser<'_> {
             return Ok(self.advance().span.end);
         }
         if matches!(self.peek(), Kind::End) {
-            return Err(ExpressionError::new(SYNTAX, format!("`{wanted}` is missing at the end")).at(self.span()));
+            return Err(
+                ExpressionError::new(SYNTAX, format!("`{wanted}` is missing at the end")).at(self.span()),
+            );
         }
         Err(self.unexpected())
     }
@@ -143,7 +157,9 @@ impl Parser<'_> {
             Kind::Name(name) if name == "is" => {
                 return unsupported("`is` is", token.span.clone()).with_help("compare with == or !=");
             }
-            Kind::Name(name) if name == "for" => return unsupported("comprehensions are", token.span.clone()),
+            Kind::Name(name) if name == "for" => {
+                return unsupported("comprehensions are", token.span.clone());
+            }
             Kind::Operator("=") => ExpressionError::new(SYNTAX, "= stands where a value should go on"),
             _ => {
                 let shown = crate::model::printable(&self.text[token.span.clone()]).into_owned();
@@ -151,13 +167,19 @@ impl Parser<'_> {
             }
         };
         let error = error.at(token.span.clone());
-        if looks_like_text(self.text) { error.with_help("text needs quotes: '...'") } else { error }
+        if looks_like_text(self.text) {
+            return error.with_help(format!("text needs quotes: '{}'", self.text));
+        }
+        error
     }
 
     fn enter(&mut self) -> Evaluated<()> {
         self.depth += 1;
-        if self.depth > NESTING_MAX {
-            return Err(limit(format!("the expression nests more than {NESTING_MAX} levels")).at(self.span()));
+        // The outermost level is not inside anything.
+        if self.depth > NESTING_MAX + 1 {
+            return Err(
+                limit(format!("the expression nests more than {NESTING_MAX} levels")).at(self.span()),
+            );
         }
         Ok(())
     }
@@ -185,8 +207,14 @@ impl Parser<'_> {
     }
 
     fn node(&self, start: usize, expr: Expr) -> Node {
-        let end = self.at.checked_sub(1).map_or(start, |before| self.tokens[before].span.end);
-        Node { expr, span: start..end.max(start) }
+        let end = self
+            .at
+            .checked_sub(1)
+            .map_or(start, |before| self.tokens[before].span.end);
+        Node {
+            expr,
+            span: start..end.max(start),
+        }
     }
 
     fn choice(&mut self) -> Evaluated<Node> {
@@ -254,7 +282,11 @@ impl Parser<'_> {
         while let Some(operator) = self.comparator()? {
             rest.push((operator, self.binary(0)?));
         }
-        if rest.is_empty() { Ok(first) } else { Ok(self.node(start, Expr::Compare(Box::new(first), rest))) }
+        if rest.is_empty() {
+            Ok(first)
+        } else {
+            Ok(self.node(start, Expr::Compare(Box::new(first), rest)))
+        }
     }
 
     fn comparator(&mut self) -> Evaluated<Option<&'static str>> {
@@ -270,13 +302,19 @@ impl Parser<'_> {
         }
         if self.is_word("not") {
             self.advance();
-            return if self.take_word("in") { Ok(Some("not in")) } else { Err(self.unexpected()) };
+            return if self.take_word("in") {
+                Ok(Some("not in"))
+            } else {
+                Err(self.unexpected())
+            };
         }
         Ok(None)
     }
 
     fn binary(&mut self, level: usize) -> Evaluated<Node> {
-        let Some(operators) = LEVELS.get(level) else { return self.sign() };
+        let Some(operators) = LEVELS.get(level) else {
+            return self.sign();
+        };
         let start = self.span().start;
         let first = self.binary(level + 1)?;
         let mut rest = Vec::new();
@@ -284,12 +322,18 @@ impl Parser<'_> {
             self.advance();
             rest.push((operator, self.binary(level + 1)?));
         }
-        if rest.is_empty() { Ok(first) } else { Ok(self.node(start, Expr::Chain(Box::new(first), rest))) }
+        if rest.is_empty() {
+            Ok(first)
+        } else {
+            Ok(self.node(start, Expr::Chain(Box::new(first), rest)))
+        }
     }
 
     fn sign(&mut self) -> Evaluated<Node> {
         let start = self.span().start;
-        let Some(operator) = self.one_of(&["-", "+", "~"]) else { return self.power() };
+        let Some(operator) = self.one_of(&["-", "+", "~"]) else {
+            return self.power();
+        };
         self.advance();
         self.enter()?;
         let is_number = matches!(self.peek(), Kind::Number(_));
@@ -322,10 +366,14 @@ impl Parser<'_> {
         let mut node = self.atom()?;
         let mut count = 0;
         loop {
-            let Some(operator) = self.one_of(&["(", "[", "."]) else { break };
+            let Some(operator) = self.one_of(&["(", "[", "."]) else {
+                break;
+            };
             count += 1;
             if self.depth + count > NESTING_MAX {
-                return Err(limit(format!("the expression nests more than {NESTING_MAX} levels")).at(self.span()));
+                return Err(
+                    limit(format!("the expression nests more than {NESTING_MAX} levels")).at(self.span()),
+                );
             }
             node = match operator {
                 "[" => self.subscript(start, node)?,
@@ -351,7 +399,12 @@ impl Parser<'_> {
         }
         self.expect(")")?;
         let _ = callee;
-        Ok(self.refused(start, CALL, "a call is not evaluated", "only values and operators are evaluated, never calls"))
+        Ok(self.refused(
+            start,
+            CALL,
+            "a call is not evaluated",
+            "only values and operators are evaluated, never calls",
+        ))
     }
 
     fn attribute(&mut self, start: usize, owner: Node) -> Evaluated<Node> {
@@ -360,14 +413,21 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         self.advance();
-        let is_word = matches!(&owner.expr, Expr::Refused(error) if error.code == NAME || error.code == ATTRIBUTE);
-        let help = if is_word { "text needs quotes: '...'" } else { "only values and operators are evaluated" };
+        let is_word =
+            matches!(&owner.expr, Expr::Refused(error) if error.code == NAME || error.code == ATTRIBUTE);
+        let help = if is_word {
+            "text needs quotes: '...'"
+        } else {
+            "only values and operators are evaluated"
+        };
         Ok(self.refused(start, ATTRIBUTE, "an attribute is not evaluated", help))
     }
 
     fn refused(&self, start: usize, code: super::super::Code, message: &str, help: &str) -> Node {
         let mut node = self.node(start, Expr::Tuple(Vec::new()));
-        let error = ExpressionError::new(code, message).with_help(help).at(node.span.clone());
+        let error = ExpressionError::new(code, message)
+            .with_help(help)
+            .at(node.span.clone());
         node.expr = Expr::Refused(Box::new(error));
         node
     }
@@ -381,7 +441,11 @@ impl Parser<'_> {
         }
         loop {
             if !self.is_operator(":") && !self.is_operator("]") {
-                parts[colons] = Some(if colons == 0 { self.expression_list()? } else { self.choice()? });
+                parts[colons] = Some(if colons == 0 {
+                    self.expression_list()?
+                } else {
+                    self.choice()?
+                });
             }
             if colons < 2 && self.take_operator(":") {
                 colons += 1;
@@ -449,7 +513,6 @@ impl Parser<'_> {
 
     /// `()`, `(a)`, `(a, b)`, `[]`, `[a, b]`.
     fn brackets(&mut self, start: usize, close: &str) -> Evaluated<Node> {
-        self.enter()?;
         self.advance();
         let mut items = Vec::new();
         let mut has_comma = false;
@@ -464,21 +527,22 @@ impl Parser<'_> {
             has_comma = true;
         }
         self.expect(close)?;
-        self.leave();
         match (close, items.len()) {
             ("]", _) => Ok(self.node(start, Expr::List(items))),
             (_, 1) if !has_comma => {
                 let inner = items.remove(0);
                 // Brackets make a number an operand like any other: see `sign`.
                 let span = self.node(start, Expr::Tuple(Vec::new())).span;
-                Ok(Node { expr: inner.expr, span })
+                Ok(Node {
+                    expr: inner.expr,
+                    span,
+                })
             }
             _ => Ok(self.node(start, Expr::Tuple(items))),
         }
     }
 
     fn dict(&mut self, start: usize) -> Evaluated<Node> {
-        self.enter()?;
         self.advance();
         let mut entries = Vec::new();
         while !self.is_operator("}") {
@@ -499,7 +563,6 @@ impl Parser<'_> {
             }
         }
         self.expect("}")?;
-        self.leave();
         Ok(self.node(start, Expr::Dict(entries)))
     }
 }
@@ -508,7 +571,10 @@ fn unsupported(what: &str, span: Range<usize>) -> ExpressionError {
     ExpressionError::new(UNSUPPORTED, format!("{what} not evaluated here")).at(span)
 }
 
-/// Tells whether somebody probably forgot the quotes: letters and no quote at all.
+/// Tells whether somebody probably forgot the quotes: letters and no quote at all, short and safe to repeat.
 fn looks_like_text(text: &str) -> bool {
-    !text.contains(['\'', '"']) && (text.chars().any(char::is_alphabetic) || text.matches('.').count() > 1)
+    text.len() <= 60
+        && !text.contains(['\'', '"', '\\', '(', '[', '{', '='])
+        && !text.chars().any(crate::model::unprintable)
+        && (text.chars().any(char::is_alphabetic) || text.matches('.').count() > 1)
 }

@@ -146,16 +146,16 @@ pub fn link_problem(error: &LinkError) -> Problem {
     Problem::error(printable(&message).into_owned())
 }
 
-/// Returns the path that a user typed; trailing slashes are dropped.
+/// Returns the path that a user typed; repeated and trailing slashes are dropped, as the original's client does.
 pub fn znode_path(text: &str) -> Result<ZnodePath, Problem> {
-    let trimmed = text.trim_end_matches('/');
-    let path = if trimmed.is_empty() && !text.is_empty() {
-        "/"
-    } else {
-        trimmed
+    let wrong = |error: &dyn std::fmt::Display| {
+        Problem::usage(format!("{:?} is not a znode's path: {error}", printable(text)))
     };
-    ZnodePath::parse(path)
-        .map_err(|error| Problem::usage(format!("{:?} is not a znode's path: {error}", printable(text))))
+    if !text.starts_with('/') {
+        return Err(wrong(&"it does not start with /"));
+    }
+    let names: Vec<&str> = text.split('/').filter(|name| !name.is_empty()).collect();
+    ZnodePath::parse(&format!("/{}", names.join("/"))).map_err(|error| wrong(&error))
 }
 
 /// Checks a path that may hold `.` and `..`.

@@ -105,7 +105,8 @@ pub fn binary(operator: &str, left: &PyValue, right: &PyValue) -> Evaluated<PyVa
         }
         return match (&left_number, &right_number) {
             (Number::Float(_), _) | (_, Number::Float(_)) => {
-                floats(operator, float(&left_number)?, float(&right_number)?).ok_or_else(|| mixed(operator, left, right))?
+                floats(operator, float(&left_number)?, float(&right_number)?)
+                    .ok_or_else(|| mixed(operator, left, right))?
             }
             _ => integers(operator, &left_number, &right_number),
         };
@@ -120,13 +121,20 @@ pub fn binary(operator: &str, left: &PyValue, right: &PyValue) -> Evaluated<PyVa
 }
 
 fn is_sequence(value: &PyValue) -> bool {
-    matches!(value, PyValue::Bytes(_) | PyValue::Text(_) | PyValue::List(_) | PyValue::Tuple(_))
+    matches!(
+        value,
+        PyValue::Bytes(_) | PyValue::Text(_) | PyValue::List(_) | PyValue::Tuple(_)
+    )
 }
 
 fn times_of(sequence: &PyValue, times: &PyValue) -> Evaluated<PyValue> {
     match number(times).as_ref().and_then(big) {
         Some(times) => repeat(sequence, &times),
-        None => Err(type_error(format!("a {} cannot be repeated a {} times", sequence.type_name(), times.type_name()))),
+        None => Err(type_error(format!(
+            "a {} cannot be repeated a {} times",
+            sequence.type_name(),
+            times.type_name()
+        ))),
     }
 }
 
@@ -146,7 +154,9 @@ fn integers(operator: &str, left: &Number, right: &Number) -> Evaluated<PyValue>
         }
     }
     let is_long = matches!(left, Number::Long(_)) || matches!(right, Number::Long(_));
-    let (Some(a), Some(b)) = (big(left), big(right)) else { unreachable!("both are integers") };
+    let (Some(a), Some(b)) = (big(left), big(right)) else {
+        unreachable!("both are integers")
+    };
     let value = match operator {
         "+" => a + b,
         "-" => a - b,
@@ -191,7 +201,10 @@ fn power(base: &BigInt, exponent: &BigInt, is_long: bool) -> Evaluated<PyValue> 
         if base.is_zero() {
             return Err(arithmetic("0 to a negative power"));
         }
-        let (base, exponent) = (float(&Number::Long(base.clone()))?, float(&Number::Long(exponent.clone()))?);
+        let (base, exponent) = (
+            float(&Number::Long(base.clone()))?,
+            float(&Number::Long(exponent.clone()))?,
+        );
         return float_power(base, exponent);
     }
     let is_small = base.bits() <= 1;
@@ -240,7 +253,14 @@ fn divmod(a: f64, b: f64) -> (f64, f64) {
         return (0.0_f64.copysign(a / b), remainder);
     }
     let floor = quotient.floor();
-    (if quotient - floor > 0.5 { floor + 1.0 } else { floor }, remainder)
+    (
+        if quotient - floor > 0.5 {
+            floor + 1.0
+        } else {
+            floor
+        },
+        remainder,
+    )
 }
 
 fn float_power(a: f64, b: f64) -> Evaluated<PyValue> {

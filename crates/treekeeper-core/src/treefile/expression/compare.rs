@@ -29,7 +29,9 @@ fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
         (Number::Integer(left), Number::Integer(right)) => Some(left.cmp(right)),
         (Number::Float(left), Number::Float(right)) => left.partial_cmp(right),
         (Number::Integer(left), Number::Float(right)) => integer_with_float(left, *right),
-        (Number::Float(left), Number::Integer(right)) => integer_with_float(right, *left).map(Ordering::reverse),
+        (Number::Float(left), Number::Integer(right)) => {
+            integer_with_float(right, *left).map(Ordering::reverse)
+        }
     }
 }
 
@@ -39,15 +41,25 @@ fn integer_with_float(integer: &BigInt, float: f64) -> Option<Ordering> {
         return None;
     }
     let Some(floor) = BigInt::from_f64(float.floor()) else {
-        return Some(if float > 0.0 { Ordering::Less } else { Ordering::Greater });
+        return Some(if float > 0.0 {
+            Ordering::Less
+        } else {
+            Ordering::Greater
+        });
     };
-    Some(integer.cmp(&floor).then(if float > float.floor() { Ordering::Less } else { Ordering::Equal }))
+    Some(integer.cmp(&floor).then(if float > float.floor() {
+        Ordering::Less
+    } else {
+        Ordering::Equal
+    }))
 }
 
 /// Returns the code points of ASCII bytes or of text; Python decodes ASCII where the two meet.
 fn characters(value: &PyValue) -> Option<Vec<u32>> {
     match value {
-        PyValue::Bytes(bytes) if bytes.is_ascii() => Some(bytes.iter().map(|byte| u32::from(*byte)).collect()),
+        PyValue::Bytes(bytes) if bytes.is_ascii() => {
+            Some(bytes.iter().map(|byte| u32::from(*byte)).collect())
+        }
         PyValue::Text(text) => Some(text.code_points().collect()),
         _ => None,
     }
@@ -78,11 +90,16 @@ pub fn equal(left: &PyValue, right: &PyValue) -> bool {
 
 fn equal_dicts(left: &[(PyValue, PyValue)], right: &[(PyValue, PyValue)]) -> bool {
     let hashed = |entries: &[(PyValue, PyValue)]| -> std::collections::BTreeMap<Vec<u8>, PyValue> {
-        entries.iter().filter_map(|(key, value)| Some((hash_key(key).ok()?, value.clone()))).collect()
+        entries
+            .iter()
+            .filter_map(|(key, value)| Some((hash_key(key).ok()?, value.clone())))
+            .collect()
     };
     let (left, right) = (hashed(left), hashed(right));
     left.len() == right.len()
-        && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| equal(value, other)))
+        && left
+            .iter()
+            .all(|(key, value)| right.get(key).is_some_and(|other| equal(value, other)))
 }
 
 /// Returns the order of two values of one kind; `None` where NaN is involved.
@@ -99,7 +116,9 @@ pub fn order(left: &PyValue, right: &PyValue) -> Evaluated<Option<Ordering>> {
         (PyValue::Bytes(_) | PyValue::Text(_), PyValue::Bytes(_) | PyValue::Text(_)) => {
             match (characters(left), characters(right)) {
                 (Some(left), Some(right)) => Ok(Some(left.cmp(&right))),
-                _ => Err(type_error("a byte string that is not ASCII cannot be compared with unicode")),
+                _ => Err(type_error(
+                    "a byte string that is not ASCII cannot be compared with unicode",
+                )),
             }
         }
         (PyValue::List(left), PyValue::List(right)) | (PyValue::Tuple(left), PyValue::Tuple(right)) => {
@@ -112,7 +131,8 @@ pub fn order(left: &PyValue, right: &PyValue) -> Evaluated<Option<Ordering>> {
         }
         _ => {
             let (left, right) = (left.type_name(), right.type_name());
-            Err(type_error(format!("{left} and {right} have no order")).with_help("compare values of one type"))
+            Err(type_error(format!("{left} and {right} have no order"))
+                .with_help("compare values of one type"))
         }
     }
 }
@@ -123,24 +143,36 @@ pub fn order(left: &PyValue, right: &PyValue) -> Evaluated<Option<Ordering>> {
 /// A container that holds nothing, types that do not mix.
 pub fn contains(container: &PyValue, item: &PyValue) -> Evaluated<bool> {
     match container {
-        PyValue::List(items) | PyValue::Tuple(items) => Ok(items.iter().any(|candidate| equal(candidate, item))),
+        PyValue::List(items) | PyValue::Tuple(items) => {
+            Ok(items.iter().any(|candidate| equal(candidate, item)))
+        }
         PyValue::Dict(entries) => {
             hash_key(item)?;
             Ok(entries.iter().any(|(key, _)| equal(key, item)))
         }
         PyValue::Bytes(_) | PyValue::Text(_) => {
             let (PyValue::Bytes(_) | PyValue::Text(_)) = item else {
-                return Err(type_error(format!("`in` a string needs a string, not {}", item.type_name())));
+                return Err(type_error(format!(
+                    "`in` a string needs a string, not {}",
+                    item.type_name()
+                )));
             };
             if let (PyValue::Bytes(text), PyValue::Bytes(part)) = (container, item) {
-                return Ok(part.is_empty() || text.windows(part.len()).any(|window| window == part.as_slice()));
+                return Ok(
+                    part.is_empty() || text.windows(part.len()).any(|window| window == part.as_slice())
+                );
             }
             let (Some(text), Some(part)) = (characters(container), characters(item)) else {
-                return Err(type_error("a byte string that is not ASCII cannot be mixed with unicode"));
+                return Err(type_error(
+                    "a byte string that is not ASCII cannot be mixed with unicode",
+                ));
             };
             Ok(part.is_empty() || text.windows(part.len()).any(|window| window == part.as_slice()))
         }
-        other => Err(type_error(format!("{} holds nothing that `in` could find", other.type_name()))),
+        other => Err(type_error(format!(
+            "{} holds nothing that `in` could find",
+            other.type_name()
+        ))),
     }
 }
 
@@ -174,6 +206,9 @@ pub fn hash_key(key: &PyValue) -> Evaluated<Vec<u8>> {
             }
             Ok(hash)
         }
-        other => Err(type_error(format!("a {} cannot be the key of a dict", other.type_name()))),
+        other => Err(type_error(format!(
+            "a {} cannot be the key of a dict",
+            other.type_name()
+        ))),
     }
 }

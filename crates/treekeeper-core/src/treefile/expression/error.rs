@@ -50,7 +50,12 @@ pub struct ExpressionError {
 impl ExpressionError {
     /// Returns an error about the whole expression until a place is given.
     pub fn new(code: Code, message: impl Into<String>) -> ExpressionError {
-        ExpressionError { code, span: 0..usize::MAX, message: message.into(), help: None }
+        ExpressionError {
+            code,
+            span: 0..usize::MAX,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// Names what to write instead.
@@ -83,5 +88,6 @@ pub fn arithmetic(message: impl Into<String>) -> ExpressionError {
 
 /// Returns the error for a limit; `what` says which and how much.
 pub fn limit(what: impl Into<String>) -> ExpressionError {
-    ExpressionError::new(LIMIT, what).with_help("write the value itself instead of computing it, or make it smaller")
+    ExpressionError::new(LIMIT, what)
+        .with_help("write the value itself instead of computing it, or make it smaller")
 }

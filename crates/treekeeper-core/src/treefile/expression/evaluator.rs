@@ -29,9 +29,12 @@ impl Evaluator {
         let value = self.compute(node).map_err(|error| error.at(node.span.clone()))?;
         let (elements, bytes) = value.size();
         if elements > ELEMENTS_MAX + 1 {
-            return Err(limit(format!("the value has more than {ELEMENTS_MAX} elements")).at(node.span.clone()));
+            return Err(
+                limit(format!("the value has more than {ELEMENTS_MAX} elements")).at(node.span.clone())
+            );
         }
-        self.count(elements + bytes / BYTES_A_STEP).map_err(|error| error.at(node.span.clone()))?;
+        self.count(elements + bytes / BYTES_A_STEP)
+            .map_err(|error| error.at(node.span.clone()))?;
         Ok(value)
     }
 
@@ -70,7 +73,11 @@ impl Evaluator {
             Expr::Logic(is_and, operands) => self.logic(*is_and, operands),
             Expr::Choice(parts) => {
                 let [then, condition, other] = &**parts;
-                let chosen = if self.part(condition)?.is_true() { then } else { other };
+                let chosen = if self.part(condition)?.is_true() {
+                    then
+                } else {
+                    other
+                };
                 self.part(chosen)
             }
             Expr::Index(owner, index) => {
@@ -125,7 +132,8 @@ impl Evaluator {
             let span = first.span.start..node.span.end;
             left = arithmetic::binary(operator, &left, &right).map_err(|error| error.at(span.clone()))?;
             let (elements, bytes) = left.size();
-            self.count(elements + bytes / BYTES_A_STEP).map_err(|error| error.at(span))?;
+            self.count(elements + bytes / BYTES_A_STEP)
+                .map_err(|error| error.at(span))?;
         }
         Ok(left)
     }

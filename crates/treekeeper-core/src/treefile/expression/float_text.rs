@@ -14,12 +14,20 @@ pub enum Shape {
 /// Returns a float that is not negative; `alternate` (`#`) keeps the point and, in `%g`, the zeros.
 pub fn float_text(value: f64, shape: Shape, precision: usize, alternate: bool) -> String {
     if !value.is_finite() {
-        return if value.is_nan() { "nan".to_owned() } else { "inf".to_owned() };
+        return if value.is_nan() {
+            "nan".to_owned()
+        } else {
+            "inf".to_owned()
+        };
     }
     match shape {
         Shape::Fixed => {
             let text = format!("{value:.precision$}");
-            if alternate && precision == 0 { text + "." } else { text }
+            if alternate && precision == 0 {
+                text + "."
+            } else {
+                text
+            }
         }
         Shape::Exponent => exponent_text(value, precision, alternate),
         Shape::General => general_text(value, precision.max(1), alternate),
@@ -58,12 +66,20 @@ fn general_text(value: f64, precision: usize, alternate: bool) -> String {
         (true, true) | (false, false) => digits,
         (false, true) => digits.trim_end_matches('0').trim_end_matches('.').to_owned(),
     };
-    if is_exponent { digits + &exponent_suffix(exponent) } else { digits }
+    if is_exponent {
+        digits + &exponent_suffix(exponent)
+    } else {
+        digits
+    }
 }
 
 /// Returns `str(value)`: 12 significant digits, and `.0` where it would look like an integer.
 pub fn str_float(value: f64) -> String {
-    let sign = if value.is_sign_negative() && !value.is_nan() { "-" } else { "" };
+    let sign = if value.is_sign_negative() && !value.is_nan() {
+        "-"
+    } else {
+        ""
+    };
     let text = float_text(value.abs(), Shape::General, 12, false);
     // Python switches to an exponent at 1e11 where %.12g would at 1e12: the `.0` takes a digit.
     let text = match text.parse::<f64>() {
@@ -74,5 +90,9 @@ pub fn str_float(value: f64) -> String {
         _ => text,
     };
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_plain { format!("{sign}{text}.0") } else { format!("{sign}{text}") }
+    if is_plain {
+        format!("{sign}{text}.0")
+    } else {
+        format!("{sign}{text}")
+    }
 }

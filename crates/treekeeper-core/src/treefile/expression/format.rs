@@ -68,7 +68,9 @@ pub fn format(format: &PyValue, arguments: &PyValue) -> Evaluated<PyValue> {
         return Ok(value);
     }
     // A unicode argument was met in a byte string: Python starts again with the format as unicode.
-    let PyValue::Bytes(bytes) = format else { unreachable!("only bytes start again") };
+    let PyValue::Bytes(bytes) = format else {
+        unreachable!("only bytes start again")
+    };
     let points: Vec<u32> = decode_ascii(bytes)?.code_points().collect();
     match run(&points, arguments, Output::Unicode(Vec::new()))? {
         Some(value) => Ok(value),
@@ -88,7 +90,9 @@ fn run(format: &[u32], arguments: &PyValue, mut output: Output) -> Evaluated<Opt
             continue;
         }
         at += 1;
-        let Some(piece) = conversion(format, &mut at, &mut arguments, is_unicode)? else { return Ok(None) };
+        let Some(piece) = conversion(format, &mut at, &mut arguments, is_unicode)? else {
+            return Ok(None);
+        };
         output.push(piece)?;
     }
     if arguments.counts && arguments.next < arguments.values.len() {
@@ -125,7 +129,9 @@ impl Output {
 
 fn fits(length: usize) -> Evaluated<()> {
     if length > STRING_BYTES_MAX {
-        return Err(limit(format!("the string has more than {STRING_BYTES_MAX} bytes")));
+        return Err(limit(format!(
+            "the string has more than {STRING_BYTES_MAX} bytes"
+        )));
     }
     Ok(())
 }
@@ -145,7 +151,10 @@ impl<'a> Arguments<'a> {
     }
 
     fn take(&mut self) -> Evaluated<&'a PyValue> {
-        let value = self.values.get(self.next).ok_or_else(|| wrong("there are not enough arguments for the format string"))?;
+        let value = self
+            .values
+            .get(self.next)
+            .ok_or_else(|| wrong("there are not enough arguments for the format string"))?;
         self.next += 1;
         Ok(value)
     }
@@ -187,7 +196,9 @@ fn conversion(
     if matches!(letter(format, *at), Some('h' | 'l' | 'L')) {
         *at += 1;
     }
-    let Some(kind) = letter(format, *at) else { return Err(wrong("the format string ends within a conversion")) };
+    let Some(kind) = letter(format, *at) else {
+        return Err(wrong("the format string ends within a conversion"));
+    };
     *at += 1;
     if kind == '%' {
         return pad(Piece::Bytes(b"%".to_vec()), &spec, ' ').map(Some);
@@ -216,12 +227,18 @@ fn conversion(
         let text = Piece::Text(decode_ascii(bytes)?);
         return pad(text, &spec, ' ').map(Some);
     }
-    let fill = if spec.zero && !spec.left && !matches!(kind, 's' | 'r' | 'c') { '0' } else { ' ' };
+    let fill = if spec.zero && !spec.left && !matches!(kind, 's' | 'r' | 'c') {
+        '0'
+    } else {
+        ' '
+    };
     pad(piece, &spec, fill).map(Some)
 }
 
 fn letter(format: &[u32], at: usize) -> Option<char> {
-    format.get(at).map(|point| char::from_u32(*point).unwrap_or('\u{FFFD}'))
+    format
+        .get(at)
+        .map(|point| char::from_u32(*point).unwrap_or('\u{FFFD}'))
 }
 
 /// Reads `(name)`, brackets inside counted.
@@ -273,7 +290,11 @@ fn spec(format: &[u32], at: &mut usize, arguments: &mut Arguments<'_>) -> Evalua
         spec.precision = Some(if letter(format, *at) == Some('*') {
             *at += 1;
             let precision = arguments.take_integer()?;
-            if precision.sign() == Sign::Minus { 0 } else { precision.to_usize().unwrap_or(usize::MAX) }
+            if precision.sign() == Sign::Minus {
+                0
+            } else {
+                precision.to_usize().unwrap_or(usize::MAX)
+            }
         } else {
             digits(format, at).unwrap_or(0)
         });
@@ -286,7 +307,12 @@ fn spec(format: &[u32], at: &mut usize, arguments: &mut Arguments<'_>) -> Evalua
 fn digits(format: &[u32], at: &mut usize) -> Option<usize> {
     let mut value: Option<usize> = None;
     while let Some(digit) = letter(format, *at).and_then(|character| character.to_digit(10)) {
-        value = Some(value.unwrap_or(0).saturating_mul(10).saturating_add(digit as usize));
+        value = Some(
+            value
+                .unwrap_or(0)
+                .saturating_mul(10)
+                .saturating_add(digit as usize),
+        );
         *at += 1;
     }
     value
@@ -301,7 +327,11 @@ fn pad(piece: Piece, spec: &Spec, fill: char) -> Evaluated<Piece> {
         }
         if fill == '0' {
             let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-' | b' ')));
-            let radix = if matches!(bytes.get(sign..sign + 2), Some(b"0x" | b"0X")) { 2 } else { 0 };
+            let radix = if matches!(bytes.get(sign..sign + 2), Some(b"0x" | b"0X")) {
+                2
+            } else {
+                0
+            };
             let (head, tail) = bytes.split_at(sign + radix);
             return [head, &vec![b'0'; missing], tail].concat();
         }
@@ -312,7 +342,11 @@ fn pad(piece: Piece, spec: &Spec, fill: char) -> Evaluated<Piece> {
         Piece::Text(text) => {
             let points: Vec<u32> = text.code_points().collect();
             let blanks = vec![u32::from(b' '); spec.width.saturating_sub(points.len())];
-            let padded = if spec.left { [points, blanks].concat() } else { [blanks, points].concat() };
+            let padded = if spec.left {
+                [points, blanks].concat()
+            } else {
+                [blanks, points].concat()
+            };
             Piece::Text(Text::from_code_points(padded))
         }
     })
@@ -322,7 +356,9 @@ fn pad(piece: Piece, spec: &Spec, fill: char) -> Evaluated<Piece> {
 fn text_piece(kind: char, value: &PyValue, spec: &Spec) -> Piece {
     let cut = spec.precision.unwrap_or(usize::MAX);
     match value {
-        PyValue::Text(text) if kind == 's' => Piece::Text(Text::from_code_points(text.code_points().take(cut))),
+        PyValue::Text(text) if kind == 's' => {
+            Piece::Text(Text::from_code_points(text.code_points().take(cut)))
+        }
         PyValue::Bytes(bytes) if kind == 's' => Piece::Bytes(bytes.iter().take(cut).copied().collect()),
         other => {
             let shown = if kind == 's' { str(other) } else { other.repr() };
@@ -345,7 +381,8 @@ fn integer_piece(kind: char, value: &PyValue, spec: &Spec) -> Evaluated<Vec<u8>>
         PyValue::Float(float) => BigInt::from_f64(float.trunc()),
         other => integer(other),
     };
-    let number = number.ok_or_else(|| type_error(format!("%{kind} wants a number, not {}", value.type_name())))?;
+    let number =
+        number.ok_or_else(|| type_error(format!("%{kind} wants a number, not {}", value.type_name())))?;
     let digits = match kind {
         'o' => number.magnitude().to_str_radix(8),
         'x' => number.magnitude().to_str_radix(16),
@@ -374,16 +411,23 @@ fn sign(is_negative: bool, spec: &Spec) -> &'static str {
 fn float_piece(kind: char, value: &PyValue, spec: &Spec) -> Evaluated<Vec<u8>> {
     let float = match value {
         PyValue::Float(float) => Some(*float),
-        other => integer(other).and_then(|integer| integer.to_f64()).filter(|float| float.is_finite()),
+        other => integer(other)
+            .and_then(|integer| integer.to_f64())
+            .filter(|float| float.is_finite()),
     };
-    let float = float.ok_or_else(|| type_error(format!("%{kind} wants a number, not {}", value.type_name())))?;
+    let float =
+        float.ok_or_else(|| type_error(format!("%{kind} wants a number, not {}", value.type_name())))?;
     let shape = match kind.to_ascii_lowercase() {
         'e' => Shape::Exponent,
         'f' => Shape::Fixed,
         _ => Shape::General,
     };
     let text = float_text(float.abs(), shape, spec.precision.unwrap_or(6), spec.alternate);
-    let text = if kind.is_ascii_uppercase() { text.to_uppercase() } else { text };
+    let text = if kind.is_ascii_uppercase() {
+        text.to_uppercase()
+    } else {
+        text
+    };
     let is_negative = float.is_sign_negative() && !float.is_nan();
     Ok(format!("{}{text}", sign(is_negative, spec)).into_bytes())
 }
@@ -395,7 +439,10 @@ fn character_piece(value: &PyValue, is_unicode: bool) -> Evaluated<Piece> {
         PyValue::Bytes(_) | PyValue::Text(_) => Err(type_error("%c wants one character")),
         other => {
             let Some(number) = integer(other) else {
-                return Err(type_error(format!("%c wants an integer or a character, not {}", other.type_name())));
+                return Err(type_error(format!(
+                    "%c wants an integer or a character, not {}",
+                    other.type_name()
+                )));
             };
             let highest = if is_unicode { 0x10_FFFF } else { 0xFF };
             match number.to_u32().filter(|point| *point <= highest) {

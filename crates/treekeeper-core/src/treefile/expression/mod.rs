@@ -26,11 +26,26 @@ use crate::model::Text;
 
 /// The codes of expressions, and what each means.
 pub const CODES: &[(Code, &str)] = &[
-    (error::SYNTAX, "the value is not an expression, or not a whole one"),
-    (error::NAME, "the value uses a name; only True, False and None have a value"),
-    (error::CALL, "the value calls something; calls are never evaluated"),
-    (error::ATTRIBUTE, "the value asks for an attribute; attributes are never evaluated"),
-    (error::UNSUPPORTED, "the value uses a part of Python that no value needs"),
+    (
+        error::SYNTAX,
+        "the value is not an expression, or not a whole one",
+    ),
+    (
+        error::NAME,
+        "the value uses a name; only True, False and None have a value",
+    ),
+    (
+        error::CALL,
+        "the value calls something; calls are never evaluated",
+    ),
+    (
+        error::ATTRIBUTE,
+        "the value asks for an attribute; attributes are never evaluated",
+    ),
+    (
+        error::UNSUPPORTED,
+        "the value uses a part of Python that no value needs",
+    ),
     (error::STRING, "a string of the value is malformed"),
     (error::NUMBER, "a number of the value is malformed"),
     (error::TYPE, "an operator does not take these types"),
@@ -87,7 +102,9 @@ fn plain_integer(bytes: &[u8]) -> Option<i64> {
     if bytes.len() > 18 {
         return None;
     }
-    bytes.iter().try_fold(0_i64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+    bytes.iter().try_fold(0_i64, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
+    })
 }
 
 /// Returns what stands between two quotes of one kind if nothing in between needs a second look.

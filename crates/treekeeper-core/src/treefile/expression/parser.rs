@@ -5,10 +5,12 @@
 
 use std::ops::Range;
 
-use super::error::{ATTRIBUTE, CALL, Evaluated, ExpressionError, NAME, SYNTAX, UNSUPPORTED, limit};
+use super::error::{Evaluated, ExpressionError, SYNTAX, UNSUPPORTED, limit};
 use super::lexer::{Kind, Token};
 use super::limits::NESTING_MAX;
 use super::value::PyValue;
+
+mod atoms;
 
 /// A node and its place.
 #[derive(Clone, Debug)]
@@ -49,13 +51,20 @@ pub enum Expr {
 }
 
 /// Binary operators by how tightly they bind; comparisons, `not`, `and` and `or` are looser than all.
-const LEVELS: [&[&str]; 6] = [&["|"], &["^"], &["&"], &["<<", ">>"], &["+", "-"], &["*", "/", "//", "%"]];
+const LEVELS: [&[&str]; 6] = [
+    &["|"],
+    &["^"],
+    &["&"],
+    &["<<", ">>"],
+    &["+", "-"],
+    &["*", "/", "//", "%"],
+];
 
 /// Words that are no names.
 const KEYWORDS: [&str; 31] = [
-    "and", "as", "assert", "break", "class", "continue", "def", "del", "elif", "else", "except", "exec", "finally",
-    "for", "from", "global", "if", "import", "in", "is", "lambda", "not", "or", "pass", "print", "raise", "return",
-    "try", "while", "with", "yield",
+    "and", "as", "assert", "break", "class", "continue", "def", "del", "elif", "else", "except", "exec",
+    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "not", "or", "pass", "print",
+    "raise", "return", "try", "while", "with", "yield",
 ];
 
 /// Returns the tree for `tokens`, which were cut from `text`.
@@ -63,7 +72,12 @@ const KEYWORDS: [&str; 31] = [
 /// # Errors
 /// Syntax errors, refused constructs, nesting over the limit.
 pub fn parse(text: &str, tokens: Vec<Token>) -> Evaluated<Node> {
-    let mut parser = Parser { text, tokens, at: 0, depth: 0 };
+    let mut parser = Parser {
+        text,
+        tokens,
+        at: 0,
+        depth: 0,
+    };
     let node = parser.expression_list()?;
     match parser.peek() {
         Kind::End => Ok(node),
@@ -129,7 +143,9 @@ impl Parser<'_> {
             return Ok(self.advance().span.end);
         }
         if matches!(self.peek(), Kind::End) {
-            return Err(ExpressionError::new(SYNTAX, format!("`{wanted}` is missing at the end")).at(self.span()));
+            return Err(
+                ExpressionError::new(SYNTAX, format!("`{wanted}` is missing at the end")).at(self.span()),
+            );
         }
         Err(self.unexpected())
     }
@@ -143,7 +159,9 @@ impl Parser<'_> {
             Kind::Name(name) if name == "is" => {
                 return unsupported("`is` is", token.span.clone()).with_help("compare with == or !=");
             }
-            Kind::Name(name) if name == "for" => return unsupported("comprehensions are", token.span.clone()),
+            Kind::Name(name) if name == "for" => {
+                return unsupported("comprehensions are", token.span.clone());
+            }
             Kind::Operator("=") => ExpressionError::new(SYNTAX, "= stands where a value should go on"),
             _ => {
                 let shown = crate::model::printable(&self.text[token.span.clone()]).into_owned();
@@ -151,13 +169,19 @@ impl Parser<'_> {
             }
         };
         let error = error.at(token.span.clone());
-        if looks_like_text(self.text) { error.with_help("text needs quotes: '...'") } else { error }
+        if looks_like_text(self.text) {
+            return error.with_help(format!("text needs quotes: '{}'", self.text));
+        }
+        error
     }
 
     fn enter(&mut self) -> Evaluated<()> {
         self.depth += 1;
-        if self.depth > NESTING_MAX {
-            return Err(limit(format!("the expression nests more than {NESTING_MAX} levels")).at(self.span()));
+        // The outermost level is not inside anything.
+        if self.depth > NESTING_MAX + 1 {
+            return Err(
+                limit(format!("the expression nests more than {NESTING_MAX} levels")).at(self.span()),
+            );
         }
         Ok(())
     }
@@ -185,8 +209,14 @@ impl Parser<'_> {
     }
 
     fn node(&self, start: usize, expr: Expr) -> Node {
-        let end = self.at.checked_sub(1).map_or(start, |before| self.tokens[before].span.end);
-        Node { expr, span: start..end.max(start) }
+        let end = self
+            .at
+            .checked_sub(1)
+            .map_or(start, |before| self.tokens[before].span.end);
+        Node {
+            expr,
+            span: start..end.max(start),
+        }
     }
 
     fn choice(&mut self) -> Evaluated<Node> {
@@ -254,7 +284,11 @@ impl Parser<'_> {
         while let Some(operator) = self.comparator()? {
             rest.push((operator, self.binary(0)?));
         }
-        if rest.is_empty() { Ok(first) } else { Ok(self.node(start, Expr::Compare(Box::new(first), rest))) }
+        if rest.is_empty() {
+            Ok(first)
+        } else {
+            Ok(self.node(start, Expr::Compare(Box::new(first), rest)))
+        }
     }
 
     fn comparator(&mut self) -> Evaluated<Option<&'static str>> {
@@ -270,13 +304,19 @@ impl Parser<'_> {
         }
         if self.is_word("not") {
             self.advance();
-            return if self.take_word("in") { Ok(Some("not in")) } else { Err(self.unexpected()) };
+            return if self.take_word("in") {
+                Ok(Some("not in"))
+            } else {
+                Err(self.unexpected())
+            };
         }
         Ok(None)
     }
 
     fn binary(&mut self, level: usize) -> Evaluated<Node> {
-        let Some(operators) = LEVELS.get(level) else { return self.sign() };
+        let Some(operators) = LEVELS.get(level) else {
+            return self.sign();
+        };
         let start = self.span().start;
         let first = self.binary(level + 1)?;
         let mut rest = Vec::new();
@@ -284,12 +324,18 @@ impl Parser<'_> {
             self.advance();
             rest.push((operator, self.binary(level + 1)?));
         }
-        if rest.is_empty() { Ok(first) } else { Ok(self.node(start, Expr::Chain(Box::new(first), rest))) }
+        if rest.is_empty() {
+            Ok(first)
+        } else {
+            Ok(self.node(start, Expr::Chain(Box::new(first), rest)))
+        }
     }
 
     fn sign(&mut self) -> Evaluated<Node> {
         let start = self.span().start;
-        let Some(operator) = self.one_of(&["-", "+", "~"]) else { return self.power() };
+        let Some(operator) = self.one_of(&["-", "+", "~"]) else {
+            return self.power();
+        };
         self.advance();
         self.enter()?;
         let is_number = matches!(self.peek(), Kind::Number(_));
@@ -316,199 +362,16 @@ impl Parser<'_> {
         self.leave();
         Ok(self.node(start, Expr::Chain(Box::new(base), vec![("**", exponent)])))
     }
-
-    fn trailers(&mut self) -> Evaluated<Node> {
-        let start = self.span().start;
-        let mut node = self.atom()?;
-        let mut count = 0;
-        loop {
-            let Some(operator) = self.one_of(&["(", "[", "."]) else { break };
-            count += 1;
-            if self.depth + count > NESTING_MAX {
-                return Err(limit(format!("the expression nests more than {NESTING_MAX} levels")).at(self.span()));
-            }
-            node = match operator {
-                "[" => self.subscript(start, node)?,
-                "(" => self.call(start, node)?,
-                _ => self.attribute(start, node)?,
-            };
-        }
-        Ok(node)
-    }
-
-    /// Reads over a call; refused only if it is evaluated. What is called says more if it is refused itself.
-    fn call(&mut self, start: usize, callee: Node) -> Evaluated<Node> {
-        self.advance();
-        while !self.is_operator(")") {
-            while self.take_operator("*") || self.take_operator("**") {}
-            self.choice()?;
-            if self.take_operator("=") {
-                self.choice()?;
-            }
-            if !self.take_operator(",") {
-                break;
-            }
-        }
-        self.expect(")")?;
-        let _ = callee;
-        Ok(self.refused(start, CALL, "a call is not evaluated", "only values and operators are evaluated, never calls"))
-    }
-
-    fn attribute(&mut self, start: usize, owner: Node) -> Evaluated<Node> {
-        self.advance();
-        if !matches!(self.peek(), Kind::Name(_)) {
-            return Err(self.unexpected());
-        }
-        self.advance();
-        let is_word = matches!(&owner.expr, Expr::Refused(error) if error.code == NAME || error.code == ATTRIBUTE);
-        let help = if is_word { "text needs quotes: '...'" } else { "only values and operators are evaluated" };
-        Ok(self.refused(start, ATTRIBUTE, "an attribute is not evaluated", help))
-    }
-
-    fn refused(&self, start: usize, code: super::super::Code, message: &str, help: &str) -> Node {
-        let mut node = self.node(start, Expr::Tuple(Vec::new()));
-        let error = ExpressionError::new(code, message).with_help(help).at(node.span.clone());
-        node.expr = Expr::Refused(Box::new(error));
-        node
-    }
-
-    fn subscript(&mut self, start: usize, owner: Node) -> Evaluated<Node> {
-        self.advance();
-        let mut parts: [Option<Node>; 3] = [None, None, None];
-        let mut colons = 0;
-        if self.is_operator("]") {
-            return Err(self.unexpected());
-        }
-        loop {
-            if !self.is_operator(":") && !self.is_operator("]") {
-                parts[colons] = Some(if colons == 0 { self.expression_list()? } else { self.choice()? });
-            }
-            if colons < 2 && self.take_operator(":") {
-                colons += 1;
-            } else {
-                break;
-            }
-        }
-        self.expect("]")?;
-        let owner = Box::new(owner);
-        let expr = match (colons, parts) {
-            (0, [Some(index), ..]) => Expr::Index(owner, Box::new(index)),
-            (_, parts) => Expr::Slice(owner, Box::new(parts)),
-        };
-        Ok(self.node(start, expr))
-    }
-
-    fn atom(&mut self) -> Evaluated<Node> {
-        let start = self.span().start;
-        match self.peek().clone() {
-            Kind::Number(value) => {
-                self.advance();
-                Ok(self.node(start, Expr::Value(value)))
-            }
-            Kind::String(value) => self.adjacent_strings(start, value),
-            Kind::Name(name) => self.name(start, &name),
-            Kind::Operator("(") => self.brackets(start, ")"),
-            Kind::Operator("[") => self.brackets(start, "]"),
-            Kind::Operator("{") => self.dict(start),
-            Kind::Operator(_) | Kind::End => Err(self.unexpected()),
-        }
-    }
-
-    fn adjacent_strings(&mut self, start: usize, first: PyValue) -> Evaluated<Node> {
-        self.advance();
-        let mut value = first;
-        while let Kind::String(next) = self.peek() {
-            let next = next.clone();
-            let span = self.advance().span;
-            value = super::sequence::concatenate(&value, &next).map_err(|error| error.at(span))?;
-        }
-        Ok(self.node(start, Expr::Value(value)))
-    }
-
-    fn name(&mut self, start: usize, name: &str) -> Evaluated<Node> {
-        let value = match name {
-            "None" => PyValue::None,
-            "True" => PyValue::Bool(true),
-            "False" => PyValue::Bool(false),
-            "lambda" | "yield" => return Err(unsupported(&format!("{name} is"), self.span())),
-            keyword if KEYWORDS.contains(&keyword) => return Err(self.unexpected()),
-            _ => {
-                self.advance();
-                let help = match name.to_ascii_lowercase().as_str() {
-                    "true" | "yes" | "on" => "write True".to_owned(),
-                    "false" | "no" | "off" => "write False".to_owned(),
-                    "null" | "nil" | "none" => "write None".to_owned(),
-                    _ => format!("text needs quotes: '{name}'"),
-                };
-                return Ok(self.refused(start, NAME, &format!("the name {name} has no value"), &help));
-            }
-        };
-        self.advance();
-        Ok(self.node(start, Expr::Value(value)))
-    }
-
-    /// `()`, `(a)`, `(a, b)`, `[]`, `[a, b]`.
-    fn brackets(&mut self, start: usize, close: &str) -> Evaluated<Node> {
-        self.enter()?;
-        self.advance();
-        let mut items = Vec::new();
-        let mut has_comma = false;
-        while !self.is_operator(close) {
-            items.push(self.choice()?);
-            if self.is_word("for") {
-                return Err(self.unexpected());
-            }
-            if !self.take_operator(",") {
-                break;
-            }
-            has_comma = true;
-        }
-        self.expect(close)?;
-        self.leave();
-        match (close, items.len()) {
-            ("]", _) => Ok(self.node(start, Expr::List(items))),
-            (_, 1) if !has_comma => {
-                let inner = items.remove(0);
-                // Brackets make a number an operand like any other: see `sign`.
-                let span = self.node(start, Expr::Tuple(Vec::new())).span;
-                Ok(Node { expr: inner.expr, span })
-            }
-            _ => Ok(self.node(start, Expr::Tuple(items))),
-        }
-    }
-
-    fn dict(&mut self, start: usize) -> Evaluated<Node> {
-        self.enter()?;
-        self.advance();
-        let mut entries = Vec::new();
-        while !self.is_operator("}") {
-            let key = self.choice()?;
-            if !self.take_operator(":") {
-                if self.is_operator(",") || self.is_operator("}") {
-                    let end = self.span().end;
-                    return Err(unsupported("sets are", start..end).with_help("write a list: [...]"));
-                }
-                return Err(self.unexpected());
-            }
-            entries.push((key, self.choice()?));
-            if self.is_word("for") {
-                return Err(self.unexpected());
-            }
-            if !self.take_operator(",") {
-                break;
-            }
-        }
-        self.expect("}")?;
-        self.leave();
-        Ok(self.node(start, Expr::Dict(entries)))
-    }
 }
 
 fn unsupported(what: &str, span: Range<usize>) -> ExpressionError {
     ExpressionError::new(UNSUPPORTED, format!("{what} not evaluated here")).at(span)
 }
 
-/// Tells whether somebody probably forgot the quotes: letters and no quote at all.
+/// Tells whether somebody probably forgot the quotes: letters and no quote at all, short and safe to repeat.
 fn looks_like_text(text: &str) -> bool {
-    !text.contains(['\'', '"']) && (text.chars().any(char::is_alphabetic) || text.matches('.').count() > 1)
+    text.len() <= 60
+        && !text.contains(['\'', '"', '\\', '(', '[', '{', '='])
+        && !text.chars().any(crate::model::unprintable)
+        && (text.chars().any(char::is_alphabetic) || text.matches('.').count() > 1)
 }

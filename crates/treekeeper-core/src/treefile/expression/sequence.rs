@@ -16,10 +16,11 @@ use crate::model::Text;
 pub fn decode_ascii(bytes: &[u8]) -> Evaluated<Text> {
     match bytes.iter().position(|byte| !byte.is_ascii()) {
         None => Ok(Text::from(String::from_utf8_lossy(bytes).into_owned())),
-        Some(place) => {
-            Err(ExpressionError::new(ENCODING, format!("byte {place} of the byte string is not ASCII, so it cannot meet unicode"))
-                .with_help("write both as u'...'"))
-        }
+        Some(place) => Err(ExpressionError::new(
+            ENCODING,
+            format!("byte {place} of the byte string is not ASCII, so it cannot meet unicode"),
+        )
+        .with_help("write both as u'...'")),
     }
 }
 
@@ -32,7 +33,9 @@ fn join_texts(left: &Text, right: &Text) -> Text {
 
 fn fits(bytes: usize) -> Evaluated<()> {
     if bytes > STRING_BYTES_MAX {
-        return Err(limit(format!("the string has more than {STRING_BYTES_MAX} bytes")));
+        return Err(limit(format!(
+            "the string has more than {STRING_BYTES_MAX} bytes"
+        )));
     }
     Ok(())
 }
@@ -72,7 +75,11 @@ fn join_items(left: &[PyValue], right: &[PyValue]) -> Evaluated<Vec<PyValue>> {
 
 /// Returns the error for an operator that these types do not have.
 pub fn mixed(operator: &str, left: &PyValue, right: &PyValue) -> ExpressionError {
-    let error = type_error(format!("{} {operator} {} has no value", left.type_name(), right.type_name()));
+    let error = type_error(format!(
+        "{} {operator} {} has no value",
+        left.type_name(),
+        right.type_name()
+    ));
     let is_string = |value: &PyValue| matches!(value, PyValue::Bytes(_) | PyValue::Text(_));
     if operator == "+" && is_string(left) != is_string(right) {
         return error.with_help("to put a value into text write '...%s' % value");
@@ -85,11 +92,19 @@ pub fn mixed(operator: &str, left: &PyValue, right: &PyValue) -> ExpressionError
 /// # Errors
 /// Limits.
 pub fn repeat(sequence: &PyValue, times: &BigInt) -> Evaluated<PyValue> {
-    let times = if times.is_negative() { 0 } else { times.to_usize().unwrap_or(usize::MAX) };
+    let times = if times.is_negative() {
+        0
+    } else {
+        times.to_usize().unwrap_or(usize::MAX)
+    };
     let (elements, bytes) = sequence.size();
     fits(bytes.saturating_mul(times))?;
     Ok(match sequence {
-        PyValue::Bytes(bytes) => PyValue::Bytes(if bytes.is_empty() { Vec::new() } else { bytes.repeat(times) }),
+        PyValue::Bytes(bytes) => PyValue::Bytes(if bytes.is_empty() {
+            Vec::new()
+        } else {
+            bytes.repeat(times)
+        }),
         PyValue::Text(text) if text.is_empty() => sequence.clone(),
         PyValue::Text(text) => {
             let points: Vec<u32> = text.code_points().collect();
@@ -101,7 +116,11 @@ pub fn repeat(sequence: &PyValue, times: &BigInt) -> Evaluated<PyValue> {
             }
             let times = if items.is_empty() { 0 } else { times };
             let all = std::iter::repeat_n(items, times).flatten().cloned().collect();
-            if matches!(sequence, PyValue::List(_)) { PyValue::List(all) } else { PyValue::Tuple(all) }
+            if matches!(sequence, PyValue::List(_)) {
+                PyValue::List(all)
+            } else {
+                PyValue::Tuple(all)
+            }
         }
         other => other.clone(),
     })
@@ -158,9 +177,16 @@ pub fn index(owner: &PyValue, index: &PyValue) -> Evaluated<PyValue> {
     let length = length(owner).ok_or_else(|| not_indexable(owner))?;
     let place = integer(index)
         .ok_or_else(|| type_error(format!("an index is an integer, not {}", index.type_name())))?;
-    let place = if place.is_negative() { place + length } else { place };
+    let place = if place.is_negative() {
+        place + length
+    } else {
+        place
+    };
     match place.to_usize().filter(|place| *place < length) {
-        None => Err(ExpressionError::new(INDEX, format!("the index is out of range: there are {length} elements"))),
+        None => Err(ExpressionError::new(
+            INDEX,
+            format!("the index is out of range: there are {length} elements"),
+        )),
         Some(place) => Ok(match owner {
             PyValue::List(items) | PyValue::Tuple(items) => items[place].clone(),
             other => pick(other, &[place]),
@@ -176,9 +202,12 @@ pub fn slice(owner: &PyValue, bounds: &[Option<PyValue>; 3]) -> Evaluated<PyValu
     let length = length(owner).ok_or_else(|| not_indexable(owner))?;
     let bound = |value: &Option<PyValue>| match value {
         None | Some(PyValue::None) => Ok(None),
-        Some(value) => integer(value)
-            .map(Some)
-            .ok_or_else(|| type_error(format!("bounds of a slice are integers, not {}", value.type_name()))),
+        Some(value) => integer(value).map(Some).ok_or_else(|| {
+            type_error(format!(
+                "bounds of a slice are integers, not {}",
+                value.type_name()
+            ))
+        }),
     };
     let step = bound(&bounds[2])?.unwrap_or_else(|| BigInt::from(1));
     if step.is_zero() {
@@ -190,13 +219,22 @@ pub fn slice(owner: &PyValue, bounds: &[Option<PyValue>; 3]) -> Evaluated<PyValu
     let clamp = |value: Option<BigInt>, default: i64| match value {
         None => default,
         Some(value) => {
-            let value = if value.is_negative() { value + length } else { value };
-            value.to_i64().unwrap_or(if value.is_negative() { i64::MIN } else { i64::MAX }).clamp(lowest, highest)
+            let value = if value.is_negative() {
+                value + length
+            } else {
+                value
+            };
+            value
+                .to_i64()
+                .unwrap_or(if value.is_negative() { i64::MIN } else { i64::MAX })
+                .clamp(lowest, highest)
         }
     };
     let start = clamp(bound(&bounds[0])?, if is_forward { lowest } else { highest });
     let stop = clamp(bound(&bounds[1])?, if is_forward { highest } else { lowest });
-    let step = step.to_i64().unwrap_or(if is_forward { i64::MAX } else { i64::MIN });
+    let step = step
+        .to_i64()
+        .unwrap_or(if is_forward { i64::MAX } else { i64::MIN });
     let mut places = Vec::new();
     let mut at = start;
     while (is_forward && at < stop) || (!is_forward && at > stop) {

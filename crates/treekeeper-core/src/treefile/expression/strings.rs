@@ -11,7 +11,11 @@ use crate::model::Text;
 /// A missing end quote and broken escapes; places count from `at`.
 pub fn literal(text: &str, at: usize) -> Evaluated<Option<(PyValue, usize)>> {
     let bytes = text.as_bytes();
-    let letters = bytes.iter().take(3).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let letters = bytes
+        .iter()
+        .take(3)
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
     let (is_unicode, is_raw) = match text[..letters].to_ascii_lowercase().as_str() {
         "" | "b" => (false, false),
         "r" | "br" => (false, true),
@@ -28,7 +32,10 @@ pub fn literal(text: &str, at: usize) -> Evaluated<Option<(PyValue, usize)>> {
     let start = letters + quotes;
     let Some(length) = body_length(&bytes[start..], quote, quotes) else {
         return Err(ExpressionError::new(STRING, "the string has no end quote")
-            .with_help(format!("add {} at its end", char::from(quote).to_string().repeat(quotes)))
+            .with_help(format!(
+                "add {} at its end",
+                char::from(quote).to_string().repeat(quotes)
+            ))
             .at(at..at + text.len()));
     };
     let body = &text[start..start + length];
@@ -46,8 +53,11 @@ pub fn literal(text: &str, at: usize) -> Evaluated<Option<(PyValue, usize)>> {
         _ => false,
     };
     if too_long {
-        return Err(ExpressionError::new(LIMIT, format!("the string has more than {STRING_BYTES_MAX} bytes"))
-            .at(at..at + end));
+        return Err(ExpressionError::new(
+            LIMIT,
+            format!("the string has more than {STRING_BYTES_MAX} bytes"),
+        )
+        .at(at..at + end));
     }
     Ok(Some((value, end)))
 }
@@ -58,7 +68,14 @@ fn body_length(bytes: &[u8], quote: u8, quotes: usize) -> Option<usize> {
     while at < bytes.len() {
         match bytes[at] {
             b'\\' => at += 2,
-            byte if byte == quote && bytes[at..].iter().take(quotes).filter(|byte| **byte == quote).count() == quotes => {
+            byte if byte == quote
+                && bytes[at..]
+                    .iter()
+                    .take(quotes)
+                    .filter(|byte| **byte == quote)
+                    .count()
+                    == quotes =>
+            {
                 return Some(at);
             }
             _ => at += 1,
@@ -68,19 +85,35 @@ fn body_length(bytes: &[u8], quote: u8, quotes: usize) -> Option<usize> {
 }
 
 fn bad_escape(escape: &str, digits: usize) -> ExpressionError {
-    ExpressionError::new(STRING, format!("\\{escape} needs {digits} hexadecimal digits after it"))
-        .with_help("for a backslash itself write \\\\")
+    ExpressionError::new(
+        STRING,
+        format!("\\{escape} needs {digits} hexadecimal digits after it"),
+    )
+    .with_help("for a backslash itself write \\\\")
 }
 
 fn hex(text: &str, escape: &str, digits: usize) -> Evaluated<u32> {
-    let found = text.get(..digits).filter(|found| found.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    found.and_then(|found| u32::from_str_radix(found, 16).ok()).ok_or_else(|| bad_escape(escape, digits))
+    let found = text
+        .get(..digits)
+        .filter(|found| found.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    found
+        .and_then(|found| u32::from_str_radix(found, 16).ok())
+        .ok_or_else(|| bad_escape(escape, digits))
 }
 
 /// Returns the value of up to three octal digits and how many there are.
 fn octal(text: &str) -> (u32, usize) {
-    let count = text.bytes().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
-    (text[..count].bytes().fold(0, |value, byte| value * 8 + u32::from(byte - b'0')), count)
+    let count = text
+        .bytes()
+        .take(3)
+        .take_while(|byte| matches!(byte, b'0'..=b'7'))
+        .count();
+    (
+        text[..count]
+            .bytes()
+            .fold(0, |value, byte| value * 8 + u32::from(byte - b'0')),
+        count,
+    )
 }
 
 /// Returns what a one-letter escape stands for.
@@ -153,8 +186,11 @@ fn unicode(body: &str) -> Evaluated<Text> {
                 rest = &rest[count..];
             }
             b'N' => {
-                return Err(ExpressionError::new(UNSUPPORTED, "\\N{...} names of characters are not known here")
-                    .with_help("write the character itself, or its \\u escape"));
+                return Err(ExpressionError::new(
+                    UNSUPPORTED,
+                    "\\N{...} names of characters are not known here",
+                )
+                .with_help("write the character itself, or its \\u escape"));
             }
             _ => out.push(u32::from(b'\\')),
         }

@@ -79,8 +79,10 @@ impl PyValue {
             PyValue::Tuple(items) if items.len() == 1 => format!("({},)", joined(items)),
             PyValue::Tuple(items) => format!("({})", joined(items)),
             PyValue::Dict(entries) => {
-                let mut shown: Vec<String> =
-                    entries.iter().map(|(key, value)| format!("{}: {}", key.repr(), value.repr())).collect();
+                let mut shown: Vec<String> = entries
+                    .iter()
+                    .map(|(key, value)| format!("{}: {}", key.repr(), value.repr()))
+                    .collect();
                 shown.sort();
                 format!("{{{}}}", shown.join(", "))
             }
@@ -141,17 +143,26 @@ impl PyValue {
             },
             PyValue::Float(value) if value.is_finite() => Value::Float(value),
             PyValue::Float(value) => {
-                return Err(ExpressionError::new(STORE, format!("{} cannot be stored as JSON", repr_float(value)))
-                    .with_help("write a finite number, or a string such as 'inf'"));
+                return Err(ExpressionError::new(
+                    STORE,
+                    format!("{} cannot be stored as JSON", repr_float(value)),
+                )
+                .with_help("write a finite number, or a string such as 'inf'"));
             }
             PyValue::Bytes(bytes) => Value::String(Text::from(utf8(bytes)?)),
             PyValue::Text(text) if text.as_str().is_some() => Value::String(text),
             PyValue::Text(_) => {
-                return Err(ExpressionError::new(STORE, "a lone surrogate is not a character and cannot be stored"));
+                return Err(ExpressionError::new(
+                    STORE,
+                    "a lone surrogate is not a character and cannot be stored",
+                ));
             }
-            PyValue::List(items) | PyValue::Tuple(items) => {
-                Value::Array(items.into_iter().map(PyValue::into_value).collect::<Evaluated<_>>()?)
-            }
+            PyValue::List(items) | PyValue::Tuple(items) => Value::Array(
+                items
+                    .into_iter()
+                    .map(PyValue::into_value)
+                    .collect::<Evaluated<_>>()?,
+            ),
             PyValue::Dict(entries) => object(entries)?,
         })
     }
@@ -164,21 +175,30 @@ fn joined(items: &[PyValue]) -> String {
 fn utf8(bytes: Vec<u8>) -> Evaluated<String> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        ExpressionError::new(ENCODING, format!("the byte string is not UTF-8 from its byte {at} on"))
-            .with_help("write text as u'...', with \\u escapes if need be")
+        ExpressionError::new(
+            ENCODING,
+            format!("the byte string is not UTF-8 from its byte {at} on"),
+        )
+        .with_help("write text as u'...', with \\u escapes if need be")
     })
 }
 
 /// Turns a dict into an object; of keys that become equal, the one whose repr sorts last stays.
 fn object(mut entries: Vec<(PyValue, PyValue)>) -> Evaluated<Value> {
-    if entries.len() > 1 && entries.iter().any(|(key, _)| !matches!(key, PyValue::Bytes(_) | PyValue::Text(_))) {
+    if entries.len() > 1
+        && entries
+            .iter()
+            .any(|(key, _)| !matches!(key, PyValue::Bytes(_) | PyValue::Text(_)))
+    {
         entries.sort_by_cached_key(|(key, _)| key.repr());
     }
     let entries = entries
         .into_iter()
         .map(|(key, value)| Ok((key_text(key)?, value.into_value()?)))
         .collect::<Evaluated<Vec<_>>>()?;
-    Ok(Value::Object(crate::model::Properties::from_entries(entries).into_entries()))
+    Ok(Value::Object(
+        crate::model::Properties::from_entries(entries).into_entries(),
+    ))
 }
 
 /// Spells a dict's key as `json.dumps` of Python 2 does.
@@ -187,17 +207,25 @@ fn key_text(key: PyValue) -> Evaluated<Text> {
         PyValue::Bytes(bytes) => Text::from(utf8(bytes)?),
         PyValue::Text(text) if text.as_str().is_some() => text,
         PyValue::Text(_) => {
-            return Err(ExpressionError::new(STORE, "a lone surrogate is not a character and cannot be stored"));
+            return Err(ExpressionError::new(
+                STORE,
+                "a lone surrogate is not a character and cannot be stored",
+            ));
         }
         PyValue::None => Text::from("null"),
         PyValue::Long(value) => Text::from(value.to_string()),
         PyValue::Float(value) if !value.is_finite() => {
-            return Err(ExpressionError::new(STORE, format!("{} cannot be stored as a key", repr_float(value))));
+            return Err(ExpressionError::new(
+                STORE,
+                format!("{} cannot be stored as a key", repr_float(value)),
+            ));
         }
         PyValue::Bool(_) | PyValue::Int(_) | PyValue::Float(_) => Text::from(key.repr()),
         PyValue::Tuple(_) | PyValue::List(_) | PyValue::Dict(_) => {
-            return Err(ExpressionError::new(STORE, "a tuple cannot be the key of a stored dict")
-                .with_help("use strings as keys"));
+            return Err(
+                ExpressionError::new(STORE, "a tuple cannot be the key of a stored dict")
+                    .with_help("use strings as keys"),
+            );
         }
     })
 }

@@ -6,11 +6,14 @@
 // Every test binary compiles the whole kit and uses a part of it.
 #![allow(dead_code)]
 
+pub mod background;
 pub mod cases;
 pub mod foreign;
 pub mod keys;
 pub mod locks;
 pub mod original;
+pub mod proxy;
 pub mod repository;
+pub mod scene;
 pub mod treekeeper;
 pub mod zookeeper;

@@ -3,6 +3,7 @@
 
 mod support;
 
+use support::background::Background;
 use support::locks::{ForeignLock, Style};
 use support::proxy::{PING, Then};
 use support::scene::{KAZOO_LOCK, LOCK, Scene, talk, wait};
@@ -498,6 +499,46 @@ fn the_state_says_what_was_deployed_from_where() {
       "to": null
     }
     "#);
+}
+
+#[test]
+fn an_import_survives_broken_connections() {
+    for then in [Then::Swallow { multis: 1 }, Then::Cut, Then::Half] {
+        let (scene, [before, _]) = scene();
+        let file = scene.treekeeper.file("one.zk", "/app/changed\n  v = 5\n");
+        scene.proxy.script(0, then);
+        let output = scene
+            .treekeeper
+            .run(&["import", &file.display().to_string()])
+            .expect(0);
+        assert!(!output.stderr.contains("error"), "{}", output.stderr);
+        assert_eq!(
+            scene.tree("/app"),
+            TREE_BEFORE.replace("changed {\"v\":1}", "changed {\"v\":5}")
+        );
+        assert_eq!(scene.session.try_get("/app/changed").unwrap().1.version, 1);
+        scene.expect_clean(&before);
+    }
+}
+
+#[test]
+fn an_import_never_writes_over_an_all_stop_or_without_the_lock() {
+    let (scene, [before, _]) = scene();
+    let file = scene
+        .treekeeper
+        .file("one.zk", "/app/changed\n  v = 5\n")
+        .display()
+        .to_string();
+    let import = |multi: usize, work: &dyn Fn()| {
+        scene.proxy.hold(multi);
+        let running = Background::start(&scene.treekeeper, &["import", &file]);
+        scene.proxy.at(multi, work);
+        running.finish()
+    };
+    import(0, &|| scene.session.delete(&scene.candidate())).expect(1);
+    expect_before(&scene, &before);
+    import(1, &|| scene.set_version("null")).expect(5);
+    expect_before(&scene, &before);
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Operation {
             }
             Goal::Sync(_) | Goal::Edit(_) => {
                 if let Some(blocker) = over_budget {
-                    return self.end(Outcome::Refused(vec![blocker]));
+                    return self.refuse(vec![blocker]);
                 }
             }
         }
@@ -41,7 +41,7 @@ impl Operation {
             return self.end_planned();
         }
         match self.assemble(&plan, now) {
-            Err(failure) => self.end(Outcome::Failed(failure)),
+            Err(failure) => self.fail(failure),
             Ok(commitment) if commitment.transactions.is_empty() => self.end(Outcome::Applied),
             Ok(commitment) => {
                 self.receipt.transactions = commitment.transactions.len();
@@ -93,7 +93,7 @@ impl Operation {
             [] => "writing a znode of the plan".to_owned(),
             several => several.join(", "),
         };
-        self.end(Outcome::Failed(denied_failure(&list, "")))
+        self.fail(denied_failure(&list, self.progress.is_none()))
     }
 
     fn commit(&mut self) -> Request {
@@ -357,52 +357,36 @@ impl Operation {
         self.ask(Stage::ReadingBack, Request::ReadBack(plan))
     }
 
-    fn rejected(&mut self, transaction: usize, operation: usize, cause: OpFault) -> Request {
+    fn rejected(&mut self, transaction: usize, operation: Option<usize>, cause: OpFault) -> Request {
+        self.advance(transaction);
+        let Some(operation) = operation else {
+            return self.fail(Failure::new(format!("the server refused the plan: {cause}")));
+        };
         let place = self.place(transaction, operation);
         if operation < self.candidates.len() {
-            let landed = self.landed_words(transaction);
-            self.candidates.clear();
-            return self.end(Outcome::Failed(lock_lost(&landed)));
+            return self.lock_lost();
         }
         if cause == OpFault::NoAuth {
             let plan = self.plan.clone().unwrap_or_default();
             self.receipt.warnings.clear();
-            return if transaction > 0 {
-                // What could not be judged beforehand, such as an identity that only the server can map.
-                let landed = self.landed_words(transaction);
-                self.end(Outcome::Failed(denied_failure(&format!("writing {place}"), &landed)))
-            } else if place.is_within(&hosts_path()) || place.is_within(&state_path()) {
-                self.end(Outcome::Failed(denied_failure(&format!("setting {place}"), "")))
+            // Batches were asked about before: what is denied now only the server can judge.
+            let is_known = transaction > 0 || place.is_within(&hosts_path()) || place.is_within(&state_path());
+            return if is_known {
+                let action = format!("setting {}", crate::model::printable(place.as_str()));
+                self.fail(denied_failure(&action, self.progress.is_none()))
             } else {
                 self.ask(Stage::ListingDenials, Request::CheckAccess(plan))
             };
         }
         if !cause.is_conflict() {
-            let landed = self.landed_words(transaction);
-            let failure = Failure::new(format!("the server refused to write {place}: {cause}{landed}"));
-            return self.end(Outcome::Failed(failure));
+            let shown = crate::model::printable(place.as_str()).into_owned();
+            return self.fail(Failure::new(format!(
+                "the server refused to write {shown}: {cause}"
+            )));
         }
         match self.count_replan(place.as_str()) {
             Some(request) => request,
             None => self.ask(Stage::LockedReading, Request::ReadCluster),
-        }
-    }
-
-    /// Tells what has landed although the operation fails, in words to append to a sentence.
-    fn landed_words(&self, landed: usize) -> String {
-        match (landed, &self.commitment, &self.goal) {
-            (0, _, _) | (_, None, _) => String::new(),
-            (landed, Some(commitment), Goal::Sync(_)) => format!(
-                "; {} of {} batches are in the tree, which is marked as incomplete (version False)",
-                landed - 1,
-                commitment.transactions.len() - 2
-            ),
-            (landed, Some(commitment), Goal::Edit(_)) => {
-                format!(
-                    "; {landed} of {} batches are in the tree",
-                    commitment.transactions.len()
-                )
-            }
         }
     }
 
@@ -438,12 +422,12 @@ impl Operation {
             return None;
         }
         let shown = crate::model::printable(place).into_owned();
-        Some(self.end(Outcome::Failed(
+        Some(self.fail(
             Failure::new(format!(
                 "others kept changing the tree: {REPLANS_MAX} plans were overtaken, the last one at {shown}"
             ))
             .with_hint("find out who writes there, then run the same command again"),
-        )))
+        ))
     }
 }
 
@@ -482,22 +466,8 @@ fn fixed(path: &str) -> ZnodePath {
     ZnodePath::parse(path).unwrap_or_else(|_| unreachable!("a constant path"))
 }
 
-fn denied_failure(list: &str, landed: &str) -> Failure {
-    let written = if landed.is_empty() { "; nothing was written" } else { landed };
-    Failure::new(format!("ZooKeeper denies {list}{written}"))
+fn denied_failure(list: &str, whole: bool) -> Failure {
+    let nothing = if whole { "; nothing was written" } else { "" };
+    Failure::new(format!("ZooKeeper denies {list}{nothing}"))
         .with_hint("give treekeeper's identity the permission, or configure the one that has it ([auth])")
-}
-
-pub(super) fn lock_lost(landed: &str) -> Failure {
-    let repair = if landed.is_empty() {
-        "nothing was written"
-    } else {
-        "the next sync repairs it"
-    };
-    Failure::new(format!(
-        "the cluster lock was taken away while the plan was applied{landed}"
-    ))
-    .with_hint(format!(
-        "{repair}; `treekeeper lock show` tells who holds it, then run the same command again"
-    ))
 }

@@ -6,7 +6,7 @@ mod source;
 
 use std::time::{Duration, Instant};
 
-use treekeeper_core::model::cluster::LockStyle;
+use treekeeper_core::model::cluster::{ClusterReading, LockStyle};
 use treekeeper_core::operation::{
     Answer, Event, Failure, LockAnswer, Operation, Outcome, Receipt, Request, Timestamp,
 };
@@ -154,26 +154,45 @@ impl Driver {
         let granted = self.session.timeout();
         let limit = granted * 2 + self.world.session.request_timeout;
         let deadline = Instant::now() + limit;
+        loop {
+            let answer = self.inquire_once(deadline).await;
+            match answer {
+                Ok(Some(cluster)) => return Ok(Answer::Cluster(cluster)),
+                Ok(None) if Instant::now() > deadline => {
+                    let action = "waiting for the lost session to end".to_owned();
+                    return Err(ZkError::Deadline { action, limit }.into());
+                }
+                Err(error) if Instant::now() > deadline => return Err(error.into()),
+                // A server that comes and goes may take this session too: the next one asks again.
+                Ok(None) | Err(_) => tokio::time::sleep(INQUIRY_PAUSE).await,
+            }
+        }
+    }
+
+    /// Looks once, on a new session; `None` while the old session's candidates are there.
+    async fn inquire_once(&mut self, deadline: Instant) -> Result<Option<ClusterReading>, ZkError> {
+        let connect_timeout = deadline.saturating_duration_since(Instant::now());
         let options = SessionOptions {
-            connect_timeout: limit,
+            connect_timeout,
             ..self.world.session.clone()
         };
+        // The old session's client goes with it, and asks the server to end it.
         self.session = Session::open(&options).await?;
+        let ours = |path: &str| {
+            self.lock
+                .candidates
+                .iter()
+                .any(|candidate| candidate.as_str() == path)
+        };
         loop {
             let left = zk::contenders(&self.session, self.world.lock).await?;
-            let ours = |path: &str| {
-                self.lock
-                    .candidates
-                    .iter()
-                    .any(|candidate| candidate.as_str() == path)
-            };
             if !left.iter().any(|contender| ours(&contender.path)) {
+                let cluster = zk::read_cluster(&self.session).await?;
                 self.lock.candidates.clear();
-                return Ok(Answer::Cluster(zk::read_cluster(&self.session).await?));
+                return Ok(Some(cluster));
             }
             if Instant::now() > deadline {
-                let action = "waiting for the lost session to end".to_owned();
-                return Err(ZkError::Deadline { action, limit }.into());
+                return Ok(None);
             }
             tokio::time::sleep(INQUIRY_PAUSE).await;
         }

@@ -29,18 +29,16 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
             let Some((index, transaction)) = waiting.pop_front() else {
                 break;
             };
-            match encode(session, transaction, &commitment.plan) {
-                Ok(mut writer) => {
-                    let deadline = Instant::now() + session.request_timeout;
-                    // The request is on its way from here on; the future only waits for the reply.
-                    let reply = writer.commit();
-                    in_flight.push_back(async move {
-                        (index, session.once("applying", "the plan", deadline, reply).await)
-                    });
+            let deadline = Instant::now() + session.request_timeout;
+            // The request is on its way from here on; the future only waits for the reply.
+            let sent = encode(session, transaction, &commitment.plan).map(|mut writer| writer.commit());
+            in_flight.push_back(async move {
+                match sent {
+                    Ok(reply) => (index, session.once("applying", "the plan", deadline, reply).await),
+                    // A path that the client itself refuses was never sent.
+                    Err(source) => (index, Ok(Err(MultiWriteError::RequestFailed { source }))),
                 }
-                // A path that the client itself refuses was never sent.
-                Err(error) => trouble = Some(rejected(index, 0, OpFault::Other(error.to_string()))),
-            }
+            });
         }
         let Some((index, reply)) = in_flight.next().await else {
             break;
@@ -55,10 +53,10 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
                 index: operation,
                 source,
             })) if is_definite(&source) => {
-                trouble = Some(rejected(index, operation, op_fault(&source)));
+                trouble = Some(rejected(index, Some(operation), op_fault(&source)));
             }
             Ok(Err(MultiWriteError::RequestFailed { source })) if is_definite(&source) => {
-                trouble = Some(rejected(index, 0, OpFault::Other(source.to_string())));
+                trouble = Some(rejected(index, None, OpFault::Other(source.to_string())));
             }
             Ok(Err(error)) => trouble = Some(CommitAnswer::Unknown(error.to_string())),
             Err(deadline) => trouble = Some(CommitAnswer::Unknown(deadline.to_string())),
@@ -67,7 +65,7 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
     trouble.unwrap_or(CommitAnswer::Applied { zxid: last_zxid })
 }
 
-fn rejected(transaction: usize, operation: usize, cause: OpFault) -> CommitAnswer {
+fn rejected(transaction: usize, operation: Option<usize>, cause: OpFault) -> CommitAnswer {
     CommitAnswer::Rejected {
         transaction,
         operation,

@@ -172,7 +172,11 @@ pub fn stopped(reading: &ClusterReading, policy: &Policy, seen: Option<DataVersi
     let stopped = node.version == Ok(ClusterVersion::Stop);
     let lifted = policy.force && seen == Some(node.data_version);
     (stopped && !lifted).then(|| Blocker::Stopped {
-        note: reading.state.state().and_then(|state| state.stop.as_ref()).map(StopNote::told),
+        note: reading
+            .state
+            .state()
+            .and_then(|state| state.stop.as_ref())
+            .map(StopNote::told),
     })
 }
 
@@ -180,7 +184,10 @@ pub fn stopped(reading: &ClusterReading, policy: &Policy, seen: Option<DataVersi
 /// apart.
 pub fn blockers(reading: &ClusterReading, target: &Target, policy: &Policy) -> Vec<Blocker> {
     let mut blockers = unconverged(reading, policy);
-    let recorded = reading.state.state().and_then(|state| state.repository.as_deref());
+    let recorded = reading
+        .state
+        .state()
+        .and_then(|state| state.repository.as_deref());
     let is_taken_over = policy.adopt && recorded.is_some_and(|root| root != target.repository.as_str());
     // Another repository has no history in common: `--adopt` says that this is meant.
     if let Some((relation, deployed)) = &target.relation

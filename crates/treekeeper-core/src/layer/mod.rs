@@ -70,13 +70,20 @@ pub struct Graft {
 /// Returns what parsing and merging found, each fault once: both look at the limits of a node.
 pub fn joined_diagnostics(parsed: Vec<Diagnostic>, merged: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let known: BTreeSet<_> = parsed.iter().map(fault).collect();
-    let new = merged.into_iter().filter(|diagnostic| !known.contains(&fault(diagnostic))).collect::<Vec<_>>();
+    let new = merged
+        .into_iter()
+        .filter(|diagnostic| !known.contains(&fault(diagnostic)))
+        .collect::<Vec<_>>();
     parsed.into_iter().chain(new).collect()
 }
 
 /// Returns what tells one fault from another: its kind and its line.
 fn fault(diagnostic: &Diagnostic) -> (Code, String, usize) {
-    (diagnostic.code, diagnostic.primary.source.name.clone(), diagnostic.place().0)
+    (
+        diagnostic.code,
+        diagnostic.primary.source.name.clone(),
+        diagnostic.place().0,
+    )
 }
 
 /// Returns what `files` desire together, or everything that is wrong with them.

@@ -7,7 +7,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterVersion, DataVersion, NodeData, Properties, Revision, Text, Value, decode, encode, printable};
+use super::{
+    ClusterVersion, DataVersion, NodeData, Properties, Revision, Text, Value, decode, encode, printable,
+};
 
 /// Where treekeeper keeps its state.
 pub const STATE_PATH: &str = "/treekeeper/state";
@@ -154,7 +156,11 @@ pub struct StopNote {
 impl StopNote {
     /// Returns who, when and why, as the end of a sentence about a stop; safe to print.
     pub fn told(&self) -> String {
-        let why = self.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let why = self
+            .reason
+            .as_deref()
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
         printable(&format!("by {} since {}{why}", self.by, self.at)).into_owned()
     }
 }

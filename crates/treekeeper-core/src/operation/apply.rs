@@ -90,7 +90,10 @@ impl Operation {
 
     pub(super) fn refuse_denied(&mut self, denied: Vec<String>) -> Request {
         let list = match denied.as_slice() {
-            [] => "writing a znode of the plan".to_owned(),
+            [] => match &self.denied {
+                Some(place) => format!("writing {}", crate::model::printable(place.as_str())),
+                None => "writing a znode of the plan".to_owned(),
+            },
             several => several.join(", "),
         };
         self.fail(denied_failure(&list, self.progress.is_none()))
@@ -369,10 +372,12 @@ impl Operation {
         if cause == OpFault::NoAuth {
             let plan = self.plan.clone().unwrap_or_default();
             self.receipt.warnings.clear();
+            self.denied = Some(place.clone());
             // Batches were asked about before: what is denied now only the server can judge.
-            let is_known = transaction > 0 || place.is_within(&hosts_path()) || place.is_within(&state_path());
+            let is_known =
+                transaction > 0 || place.is_within(&hosts_path()) || place.is_within(&state_path());
             return if is_known {
-                let action = format!("setting {}", crate::model::printable(place.as_str()));
+                let action = format!("writing {}", crate::model::printable(place.as_str()));
                 self.fail(denied_failure(&action, self.progress.is_none()))
             } else {
                 self.ask(Stage::ListingDenials, Request::CheckAccess(plan))

@@ -358,6 +358,8 @@ pub struct Operation {
     /// Whether the lines that are told once were told.
     told_resync: bool,
     told_files: bool,
+    /// The node at which the server denied a transaction.
+    denied: Option<ZnodePath>,
     /// Set when only a look at the tree can tell whether an edit was applied.
     last_look: bool,
 }
@@ -404,6 +406,7 @@ impl Operation {
             progress: None,
             told_resync: false,
             told_files: false,
+            denied: None,
             last_look: false,
         }
     }

@@ -222,7 +222,12 @@ impl Operation {
             encode(&Properties::from_entries(vec![(Text::from("version"), version)])).unwrap_or_default()
         });
         let state = (self.cluster().state == StateReading::Absent).then(|| {
-            ClusterState::initial(self.context.lock, &self.context.actor, &now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).to_bytes()
+            ClusterState::initial(
+                self.context.lock,
+                &self.context.actor,
+                &now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            )
+            .to_bytes()
         });
         self.ask(Stage::Preparing, Request::Prepare { hosts, state })
     }
@@ -297,7 +302,10 @@ impl Operation {
     /// Tells whether `/hosts` and the state still say that batches of this very operation are under way.
     fn marker_stands(&self) -> bool {
         let cluster = self.cluster();
-        let ours = cluster.state.state().is_some_and(|state| state.sync_id == self.context.sync_id);
+        let ours = cluster
+            .state
+            .state()
+            .is_some_and(|state| state.sync_id == self.context.sync_id);
         ours && cluster.state.is_applying() && cluster.version() == Ok(ClusterVersion::Paused)
     }
 

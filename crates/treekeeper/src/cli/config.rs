@@ -253,13 +253,25 @@ fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
     let column = before[line_start..].chars().count() + 1;
     let place = format!("{}:{line}:{column}", printable(&shown));
     let whole_line = text[line_start..].lines().next().unwrap_or_default();
-    let header = text[..line_start].lines().rev().find(|line| line.trim_start().starts_with('['));
-    let of_auth = |line: &str| line.trim_start().trim_start_matches('[').trim_start().starts_with("auth");
+    let header = text[..line_start]
+        .lines()
+        .rev()
+        .find(|line| line.trim_start().starts_with('['));
+    let of_auth = |line: &str| {
+        line.trim_start()
+            .trim_start_matches('[')
+            .trim_start()
+            .starts_with("auth")
+    };
     let names_a_key = ["unknown field", "missing field", "duplicate"];
     let tells_a_value = !names_a_key.iter().any(|words| error.message().starts_with(words));
     if (of_auth(whole_line) || header.is_some_and(of_auth)) && tells_a_value {
-        return Problem::error(format!("{place}: this is not what [auth] takes; it may be secret and is not shown"))
-            .with_hint("name where the secret stands: `digest = { file = \"/path\" }` or `digest = { env = \"NAME\" }`");
+        return Problem::error(format!(
+            "{place}: this is not what [auth] takes; it may be secret and is not shown"
+        ))
+        .with_hint(
+            "name where the secret stands: `digest = { file = \"/path\" }` or `digest = { env = \"NAME\" }`",
+        );
     }
     let message = error.message().lines().collect::<Vec<_>>().join("; ");
     Problem::error(format!("{place}: {}", printable(&message)))

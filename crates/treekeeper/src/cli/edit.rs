@@ -7,6 +7,7 @@ use std::sync::Arc;
 use treekeeper_core::gate::Blocker;
 use treekeeper_core::layer::{self, Overlay, merge_at};
 use treekeeper_core::model::links::{self, LinkError};
+use treekeeper_core::model::secret::{MASK, looks_secret};
 use treekeeper_core::model::{RootScope, Text, Value, ZnodePath, printable};
 use treekeeper_core::operation::{Edit, EditOptions, Operation, Outcome, Receipt};
 use treekeeper_core::plan::Trim;
@@ -33,10 +34,10 @@ pub fn import(setup: &Setup, options: &ImportArgs) -> Result<Exit, Problem> {
     let merged = merge_at(vec![tree], Overlay::Merge, &layer_limits, &base);
     let mut graft = match merged {
         Ok(graft) if diagnostics.is_empty() => graft,
-        Ok(_) => return Ok(invalid(&diagnostics)),
+        Ok(_) => return Ok(invalid(setup, &diagnostics)),
         Err(more) => {
             diagnostics = layer::joined_diagnostics(diagnostics, more);
-            return Ok(invalid(&diagnostics));
+            return Ok(invalid(setup, &diagnostics));
         }
     };
     let trim = if options.trim { Trim::ByRoot } else { Trim::Never };
@@ -59,8 +60,8 @@ pub fn import(setup: &Setup, options: &ImportArgs) -> Result<Exit, Problem> {
     Ok(end(setup, &receipt))
 }
 
-fn invalid(diagnostics: &[treefile::Diagnostic]) -> Exit {
-    ui::diagnostics(diagnostics, ui::NOTHING_WRITTEN);
+fn invalid(setup: &Setup, diagnostics: &[treefile::Diagnostic]) -> Exit {
+    ui::diagnostics(diagnostics, &setup.config.secrets.names, ui::NOTHING_WRITTEN);
     Exit::Error
 }
 
@@ -76,7 +77,7 @@ fn run(
 }
 
 fn end(setup: &Setup, receipt: &Receipt) -> Exit {
-    let exit = ui::outcome(receipt, Blocker::edit_hint);
+    let exit = ui::outcome(receipt, &setup.config.secrets.names, Blocker::edit_hint);
     if let (Outcome::Applied, Some(plan), false) = (&receipt.outcome, &receipt.plan, setup.quiet) {
         ui::say(&applied(receipt, plan));
     }
@@ -109,7 +110,7 @@ pub fn set(setup: &Setup, options: &SetArgs) -> Result<Exit, Problem> {
     let changes = options
         .properties
         .iter()
-        .map(|text| property(text))
+        .map(|text| property(text, &setup.config.secrets.names))
         .collect::<Result<Vec<_>, _>>()?;
     let path = setup.block_on(async {
         let session = setup.open().await?;
@@ -220,30 +221,31 @@ fn reserved(path: &ZnodePath) -> Problem {
     .with_exit(Exit::Refused)
 }
 
-/// Reads `KEY=EXPR`, the expression as in a tree file.
-fn property(text: &str) -> Result<(Text, Value), Problem> {
+/// Reads `KEY=EXPR`, the expression as in a tree file; what looks like a secret is never told.
+fn property(text: &str, secrets: &[String]) -> Result<(Text, Value), Problem> {
+    let shown = if looks_secret(text, secrets) {
+        MASK.into()
+    } else {
+        printable(text)
+    };
     let Some((key, source)) = text.split_once('=') else {
-        return Err(Problem::usage(format!(
-            "{:?} is not of the form KEY=EXPR",
-            printable(text)
-        )));
+        return Err(Problem::usage(format!("{shown:?} is not of the form KEY=EXPR")));
     };
     let key = key.trim();
     if key.is_empty() || key.contains(char::is_whitespace) {
-        return Err(Problem::usage(format!(
-            "{:?} has no key before the =",
-            printable(text)
-        )));
+        return Err(Problem::usage(format!("{shown:?} has no key before the =")));
     }
-    let value = expression::evaluate(source.trim())
-        .map_err(|error| {
-            let problem = Problem::usage(format!("the value of {}: {}", printable(key), error.message));
-            match error.help {
-                Some(help) => problem.with_hint(help),
-                None => problem,
-            }
-        })?
-        .to_property_value(key)
-        .map_err(|error| Problem::usage(format!("the value of {}: {}", printable(key), error.message)))?;
+    let value = expression::evaluate(source.trim()).and_then(|value| value.to_property_value(key));
+    let value = value.map_err(|error| {
+        if looks_secret(key, secrets) {
+            let what = "cannot be read; what is wrong with it may be secret";
+            return Problem::usage(format!("the value of {} {what}", printable(key)));
+        }
+        let problem = Problem::usage(format!("the value of {}: {}", printable(key), error.message));
+        match error.help {
+            Some(help) => problem.with_hint(help),
+            None => problem,
+        }
+    })?;
     Ok((Text::from(key), value))
 }

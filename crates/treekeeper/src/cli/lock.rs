@@ -30,7 +30,12 @@ pub fn run(setup: &Setup, options: &LockArgs) -> Result<Exit, Problem> {
         }
     } else {
         // Each directory of candidates is a lock of its own, and its first candidate holds it.
-        let directory = |index: usize| contenders[index].path.rsplit_once('/').map(|(directory, _)| directory);
+        let directory = |index: usize| {
+            contenders[index]
+                .path
+                .rsplit_once('/')
+                .map(|(directory, _)| directory)
+        };
         let is_first = |index: usize| index == 0 || directory(index) != directory(index - 1);
         let role = |index: usize| if is_first(index) { "holds" } else { "waits" };
         contenders

@@ -34,11 +34,18 @@ pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem
         }
     };
     if global.json {
-        print_json(count, znodes, &diagnostics)?;
+        print_json(count, znodes, &diagnostics, &config.secrets.names)?;
     } else if diagnostics.is_empty() {
-        ui::print_bytes(format!("Valid: {}, {}.\n", ui::counted(count, "file"), ui::counted(znodes, "znode")).as_bytes())?;
+        ui::print_bytes(
+            format!(
+                "Valid: {}, {}.\n",
+                ui::counted(count, "file"),
+                ui::counted(znodes, "znode")
+            )
+            .as_bytes(),
+        )?;
     } else {
-        ui::diagnostics(&diagnostics, "");
+        ui::diagnostics(&diagnostics, &config.secrets.names, "");
     }
     Ok(if diagnostics.is_empty() {
         Exit::Done
@@ -54,7 +61,12 @@ fn read(options: &ValidateArgs) -> Result<Vec<SourceFile>, Problem> {
     }
 }
 
-fn print_json(files: usize, znodes: usize, diagnostics: &[Diagnostic]) -> Result<(), Problem> {
+fn print_json(
+    files: usize,
+    znodes: usize,
+    diagnostics: &[Diagnostic],
+    secrets: &[String],
+) -> Result<(), Problem> {
     let list: Vec<_> = diagnostics
         .iter()
         .map(|diagnostic| {
@@ -64,8 +76,8 @@ fn print_json(files: usize, znodes: usize, diagnostics: &[Diagnostic]) -> Result
                 "file": diagnostic.primary.source.name,
                 "line": line,
                 "column": column,
-                "message": diagnostic.message,
-                "help": diagnostic.help,
+                "message": diagnostic.said(secrets),
+                "help": diagnostic.helped(secrets),
             })
         })
         .collect();
@@ -79,7 +91,7 @@ pub fn parse(global: &Global, options: &ParseArgs) -> Result<Exit, Problem> {
     let (parse_limits, _) = setup::tree_limits(&config);
     let (tree, diagnostics) = treefile::parse(Arc::new(source_file(&options.file)?), &parse_limits);
     if !diagnostics.is_empty() {
-        ui::diagnostics(&diagnostics, "");
+        ui::diagnostics(&diagnostics, &config.secrets.names, "");
         return Ok(Exit::Error);
     }
     ui::print_bytes(format!("{}\n", treefile::to_json(&tree)).as_bytes())?;

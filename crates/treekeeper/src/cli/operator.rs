@@ -23,7 +23,10 @@ pub fn stop(setup: &Setup, options: &StopArgs) -> Result<Exit, Problem> {
             None if already => {}
             None => lost = cluster.version().ok().map(|version| version.to_string()),
         }
-        Ok(VersionChange::Set { version: Value::Null, state })
+        Ok(VersionChange::Set {
+            version: Value::Null,
+            state,
+        })
     })?;
     if !setup.quiet {
         ui::say(match already {
@@ -37,9 +40,17 @@ pub fn stop(setup: &Setup, options: &StopArgs) -> Result<Exit, Problem> {
 }
 
 /// Returns the note of a stop; a second one may add a reason, but who began and what to go back to stays.
-fn stop_note(state: &ClusterState, cluster: &ClusterReading, already: bool, reason: Option<&str>) -> StopNote {
+fn stop_note(
+    state: &ClusterState,
+    cluster: &ClusterReading,
+    already: bool,
+    reason: Option<&str>,
+) -> StopNote {
     match state.stop.clone().filter(|_| already) {
-        Some(note) => StopNote { reason: reason.map(str::to_owned).or(note.reason), ..note },
+        Some(note) => StopNote {
+            reason: reason.map(str::to_owned).or(note.reason),
+            ..note
+        },
         None => StopNote {
             reason: reason.map(str::to_owned),
             by: actor(),
@@ -92,7 +103,9 @@ pub fn pause(setup: &Setup) -> Result<Exit, Problem> {
         })
     })?;
     if !setup.quiet {
-        ui::say("Paused: the version of /hosts is False, hosts hold; the next sync, or `treekeeper resume`, ends it.");
+        ui::say(
+            "Paused: the version of /hosts is False, hosts hold; the next sync, or `treekeeper resume`, ends it.",
+        );
     }
     Ok(Exit::Done)
 }
@@ -133,10 +146,10 @@ fn resumed_version(cluster: &ClusterReading, wanted: Option<&str>) -> Result<Val
         return Ok(Value::String(Text::from(wanted)));
     }
     if let Some(running) = running(cluster) {
-        return Err(
-            Problem::error(format!("the cluster is neither stopped nor paused: its version is {running}"))
-                .with_hint("to set another one, name it: `treekeeper resume VERSION`"),
-        );
+        return Err(Problem::error(format!(
+            "the cluster is neither stopped nor paused: its version is {running}"
+        ))
+        .with_hint("to set another one, name it: `treekeeper resume VERSION`"));
     }
     let noted = state.and_then(|state| state.stop.as_ref()?.replaced.as_deref());
     let replaced = noted

@@ -25,7 +25,7 @@ pub fn run(setup: &Setup, options: &PlanArgs) -> Result<Exit, Problem> {
         print_json(setup, &receipt, options.show_secrets)?;
     }
     if !matches!(receipt.outcome, Outcome::Planned) {
-        return Ok(ui::outcome(&receipt, Blocker::hint));
+        return Ok(ui::outcome(&receipt, &setup.config.secrets.names, Blocker::hint));
     }
     if !setup.json {
         print_plan(setup, &receipt, options.show_secrets)?;
@@ -71,7 +71,7 @@ pub fn print_plan(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Resul
 /// Prints how an operation ended, why, and the plan if one was made, as JSON.
 pub fn print_json(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Result<(), Problem> {
     let secrets = secrets(setup, show_secrets);
-    let (outcome, reasons) = ending(receipt);
+    let (outcome, reasons) = ending(receipt, &setup.config.secrets.names);
     let head = serde_json::json!({
         "schema": 1,
         "outcome": outcome,
@@ -91,7 +91,7 @@ pub fn print_json(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Resul
 }
 
 /// Returns the word for how an operation ended, and why; for a plan, what would refuse it.
-fn ending(receipt: &Receipt) -> (&'static str, Vec<String>) {
+fn ending(receipt: &Receipt, names: &[String]) -> (&'static str, Vec<String>) {
     let told = |blockers: &[Blocker]| blockers.iter().map(ToString::to_string).collect();
     match &receipt.outcome {
         Outcome::InSync => ("in-sync", Vec::new()),
@@ -99,13 +99,20 @@ fn ending(receipt: &Receipt) -> (&'static str, Vec<String>) {
         Outcome::Applied => ("applied", Vec::new()),
         Outcome::Refused(blockers) => ("refused", told(blockers)),
         Outcome::LockHeld(failure) => ("lock-held", vec![failure.message.clone()]),
-        Outcome::Invalid(found) => ("invalid", found.iter().map(diagnostic).collect()),
+        Outcome::Invalid(found) => (
+            "invalid",
+            found.iter().map(|found| diagnostic(found, names)).collect(),
+        ),
         Outcome::Failed(failure) => ("failed", vec![failure.message.clone()]),
         Outcome::Unknown(failure) => ("unknown", vec![failure.message.clone()]),
     }
 }
 
-fn diagnostic(found: &Diagnostic) -> String {
+fn diagnostic(found: &Diagnostic, names: &[String]) -> String {
     let (line, column) = found.place();
-    format!("{}:{line}:{column}: {}", found.primary.source.name, found.message)
+    format!(
+        "{}:{line}:{column}: {}",
+        found.primary.source.name,
+        found.said(names)
+    )
 }

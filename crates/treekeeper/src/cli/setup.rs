@@ -397,7 +397,9 @@ fn default_mirror(url: &str) -> Result<PathBuf, Problem> {
     };
     // What stands before the host in a URL, or in its query, may be a secret and is left out.
     let without_query = url.split_once('?').map_or(url, |(before, _)| before);
-    let without_user = without_query.rsplit_once('@').map_or(without_query, |(_, rest)| rest);
+    let without_user = without_query
+        .rsplit_once('@')
+        .map_or(without_query, |(_, rest)| rest);
     let name: String = without_user
         .chars()
         .map(|character| {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use treekeeper_core::model::ClusterVersion;
-use treekeeper_core::model::cluster::{StopNote, ClusterReading, Host, Phase, StateReading};
+use treekeeper_core::model::cluster::{ClusterReading, Host, Phase, StateReading, StopNote};
 
 use super::setup::Setup;
 use super::ui::{self, Exit, Problem};
@@ -119,7 +119,10 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender]) -> String {
         }
         if state.phase == Phase::Applying {
             let to = plain(state.to.as_deref().unwrap_or("a commit"));
-            lines.push(format!("applying  {to}, {} of {} batches are in the tree", state.step, state.steps));
+            lines.push(format!(
+                "applying  {to}, {} of {} batches are in the tree",
+                state.step, state.steps
+            ));
         }
         if let Some(pinned) = &state.pinned {
             lines.push(format!("pinned    {}", plain(pinned)));

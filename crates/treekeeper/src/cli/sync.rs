@@ -23,7 +23,7 @@ pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
     } else if options.dry_run && receipt.plan.is_some() {
         print_plan(setup, &receipt, options.show_secrets)?;
     }
-    let exit = ui::outcome(&receipt, Blocker::hint);
+    let exit = ui::outcome(&receipt, &setup.config.secrets.names, Blocker::hint);
     if !setup.quiet {
         summary(&receipt);
     }

@@ -6,10 +6,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use treekeeper_core::gate::Blocker;
-use treekeeper_core::operation::{Event, Failure, Outcome, Receipt};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use treekeeper_core::gate::Blocker;
+use treekeeper_core::operation::{Event, Failure, Outcome, Receipt};
 use treekeeper_core::treefile::Diagnostic;
 
 use super::args::ColorArg;
@@ -140,10 +140,15 @@ pub fn set_color(choice: ColorArg) {
 /// Turns on the log of `-v`, and listens to what the ZooKeeper client tells of its troubles.
 pub fn set_log(verbose: bool) {
     let log = verbose.then(|| {
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .without_time();
         lines.with_filter(tracing_subscriber::filter::LevelFilter::DEBUG)
     });
-    tracing_subscriber::registry().with(crate::zk::trouble_listener()).with(log).init();
+    tracing_subscriber::registry()
+        .with(crate::zk::trouble_listener())
+        .with(log)
+        .init();
 }
 
 /// Writes a line to standard error; a closed pipe is nothing to report.
@@ -226,11 +231,16 @@ pub fn hint(hint: &str) {
 }
 
 /// Writes every diagnostic, and how many there are; `then` ends the last line.
-pub fn diagnostics(found: &[Diagnostic], then: &str) {
+///
+/// Values of properties that look secret, also by the names in `secrets`, are masked.
+pub fn diagnostics(found: &[Diagnostic], secrets: &[String], then: &str) {
     for diagnostic in found {
-        say(&diagnostic.render());
+        say(&diagnostic.render_masked(secrets));
     }
-    error(&format!("the tree files have {}{then}", counted(found.len(), "error")), None);
+    error(
+        &format!("the tree files have {}{then}", counted(found.len(), "error")),
+        None,
+    );
 }
 
 /// Returns `1 file`, `2 files`.
@@ -290,7 +300,7 @@ pub fn exit_of(found: &[Blocker]) -> Exit {
 /// Writes what an operation's end has to say besides its data, and returns the exit code.
 ///
 /// `next_step` tells who can lift a refusal, and how.
-pub fn outcome(receipt: &Receipt, next_step: fn(&Blocker) -> String) -> Exit {
+pub fn outcome(receipt: &Receipt, secrets: &[String], next_step: fn(&Blocker) -> String) -> Exit {
     receipt.warnings.iter().for_each(|text| warning(text));
     match &receipt.outcome {
         Outcome::InSync | Outcome::Planned | Outcome::Applied => Exit::Done,
@@ -303,7 +313,7 @@ pub fn outcome(receipt: &Receipt, next_step: fn(&Blocker) -> String) -> Exit {
             Exit::LockHeld
         }
         Outcome::Invalid(found) => {
-            diagnostics(found, NOTHING_WRITTEN);
+            diagnostics(found, secrets, NOTHING_WRITTEN);
             Exit::Error
         }
         Outcome::Failed(failure) => {

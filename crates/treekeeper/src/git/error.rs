@@ -286,8 +286,12 @@ impl GitError {
             }
             GitError::NotAFile { path, .. } => format!("rename {path} so that it doesn't end in .zk or .zkx"),
             GitError::FileNameNotUtf8 { .. } => "rename the file with git mv".to_owned(),
-            GitError::FileTooLarge { .. } => "split the file, or raise file_bytes in [limits] of treekeeper.toml".to_owned(),
-            GitError::TreeTooLarge { .. } => "raise repository_bytes in [limits] of treekeeper.toml".to_owned(),
+            GitError::FileTooLarge { .. } => {
+                "split the file, or raise file_bytes in [limits] of treekeeper.toml".to_owned()
+            }
+            GitError::TreeTooLarge { .. } => {
+                "raise repository_bytes in [limits] of treekeeper.toml".to_owned()
+            }
             _ => return None,
         })
     }

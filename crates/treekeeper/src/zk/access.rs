@@ -80,7 +80,9 @@ async fn identities(session: &Session) -> Option<Vec<(String, String)>> {
 fn may_be_us(acl: &Acl, identities: &[(String, String)]) -> bool {
     let (scheme, id) = (acl.scheme(), acl.id());
     let has = |wanted: &str, fits: &dyn Fn(&str) -> bool| {
-        identities.iter().any(|(known, name)| known == wanted && fits(name))
+        identities
+            .iter()
+            .any(|(known, name)| known == wanted && fits(name))
     };
     if has("super", &|_| true) {
         return true;
@@ -105,7 +107,9 @@ fn is_in_network(address: &str, network: &str) -> bool {
     };
     let same_start = |left: &[u8], right: &[u8]| {
         let bit = |bytes: &[u8], index: usize| bytes[index / 8] >> (7 - index % 8) & 1;
-        (0..left.len() * 8).take(bits as usize).all(|index| bit(left, index) == bit(right, index))
+        (0..left.len() * 8)
+            .take(bits as usize)
+            .all(|index| bit(left, index) == bit(right, index))
     };
     match (address, base) {
         (IpAddr::V4(left), IpAddr::V4(right)) => same_start(&left.octets(), &right.octets()),
@@ -165,6 +169,9 @@ mod tests {
         assert!(!is_in_network("10.1.2.3", "10.1.2.4/31"));
         assert!(is_in_network("::1", "::1"));
         assert!(!is_in_network("127.0.0.1", "::1"));
-        assert!(is_in_network("127.0.0.1", "what is this"), "the server has the last word");
+        assert!(
+            is_in_network("127.0.0.1", "what is this"),
+            "the server has the last word"
+        );
     }
 }

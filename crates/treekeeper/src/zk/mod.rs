@@ -20,5 +20,5 @@ pub use error::ZkError;
 pub use lock::{Contender, HeldLock, acquire, contenders, prepare};
 pub use observe::{ReadMethod, differing, observe};
 pub use operator::{VersionChange, change_host_property, change_version};
-pub use trouble::trouble_listener;
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};
+pub use trouble::trouble_listener;

@@ -100,12 +100,13 @@ impl Session {
                 }
                 Ok(Err(Failed::Configuration(reason))) => return Err(ZkError::Configuration(reason)),
                 Ok(Err(Failed::Client(Error::AuthFailed))) => return Err(ZkError::AuthFailed),
-                Ok(Err(Failed::Client(Error::NoHosts))) => match last_trouble() {
-                    Some(why) => format!("no server opens a session: {why}"),
-                    None => "no server answers".to_owned(),
-                },
+                Ok(Err(Failed::Client(Error::NoHosts))) => "no server answers".to_owned(),
                 Ok(Err(Failed::Client(error))) => error.to_string(),
                 Err(_) => format!("no answer within {} s", options.connect_timeout.as_secs()),
+            };
+            let reason = match last_trouble() {
+                Some(why) => format!("no server opens a session: {why}"),
+                None => reason,
             };
             if Instant::now() + CONNECT_PAUSE >= deadline {
                 return Err(ZkError::Unreachable {

@@ -62,7 +62,9 @@ impl Visit for Message {
 
 /// Returns the reason in a line of the client's log.
 fn reason(message: &str) -> Option<String> {
-    let rest = BEGINNINGS.iter().find_map(|beginning| message.strip_prefix(beginning))?;
+    let rest = BEGINNINGS
+        .iter()
+        .find_map(|beginning| message.strip_prefix(beginning))?;
     let (_, reason) = rest.split_once(" due to ")?;
     // Errors of the system are told as Rust writes them down; what people need of one is its text.
     let text = match reason.split_once("error: ") {
@@ -85,8 +87,14 @@ mod tests {
         let refused = r#"Os { code: 111, kind: ConnectionRefused, message: "Connection refused" }"#;
         assert_eq!(said(refused).as_deref(), Some("Connection refused"));
         let untrusted = "Custom { kind: InvalidData, error: InvalidCertificate(UnknownIssuer) }";
-        assert_eq!(said(untrusted).as_deref(), Some("InvalidCertificate(UnknownIssuer)"));
-        assert_eq!(said("deadline has elapsed").as_deref(), Some("deadline has elapsed"));
+        assert_eq!(
+            said(untrusted).as_deref(),
+            Some("InvalidCertificate(UnknownIssuer)")
+        );
+        assert_eq!(
+            said("deadline has elapsed").as_deref(),
+            Some("deadline has elapsed")
+        );
         assert_eq!(reason("got ping response"), None);
     }
 }

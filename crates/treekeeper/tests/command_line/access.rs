@@ -12,7 +12,10 @@ const NAMES: [&str; 8] = ["b", "c", "d", "e", "f", "g", "h", "i"];
 
 /// Ten znodes, all with this number.
 fn tree(number: usize) -> String {
-    let children: String = NAMES.iter().map(|name| format!("  /{name}\n    n = {number}\n")).collect();
+    let children: String = NAMES
+        .iter()
+        .map(|name| format!("  /{name}\n    n = {number}\n"))
+        .collect();
     format!("/a\n  n = {number}\n{children}  /z\n    n = {number}\n")
 }
 
@@ -73,7 +76,13 @@ fn every_denial_is_told() {
     for path in ["/a/z", "/a/b", "/a"] {
         set_acl(&scene, path, &[looking()]);
     }
-    scene.commit("more", &[("a.zk", &format!("{}  /new\n", tree(2).replace("  /c\n    n = 2\n", "")))]);
+    scene.commit(
+        "more",
+        &[(
+            "a.zk",
+            &format!("{}  /new\n", tree(2).replace("  /c\n    n = 2\n", "")),
+        )],
+    );
     assert_snapshot!(refused_both_ways(&scene), @r"
     INFO VCS Version: <more>
     INFO ZK Version: <first>
@@ -87,12 +96,14 @@ fn every_denial_is_told() {
 #[test]
 fn an_identity_of_another_machine_or_user_is_not_ours() {
     let scene = waiting();
-    let elsewhere = |scheme: &str, id: &str| {
-        [looking(), Acl::new(Permission::ALL, AuthId::new(scheme, id))]
-    };
+    let elsewhere = |scheme: &str, id: &str| [looking(), Acl::new(Permission::ALL, AuthId::new(scheme, id))];
     set_acl(&scene, "/a/c", &elsewhere("ip", "10.1.2.3"));
     set_acl(&scene, "/a/e", &elsewhere("ip", "10.0.0.0/8"));
-    set_acl(&scene, "/a/g", &elsewhere("digest", "jim:8sjKNVBwrJxHXsrsIhcsUqFsYtc="));
+    set_acl(
+        &scene,
+        "/a/g",
+        &elsewhere("digest", "jim:8sjKNVBwrJxHXsrsIhcsUqFsYtc="),
+    );
     set_acl(&scene, "/a/h", &elsewhere("ip", "127.0.0.0/8"));
     set_acl(&scene, "/a/i", &elsewhere("ip", "127.0.0.1"));
     assert_snapshot!(refused_both_ways(&scene), @r"
@@ -145,7 +156,7 @@ fn hosts_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies setting /hosts; nothing was written
+    error: ZooKeeper denies writing /hosts; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     assert_snapshot!(scene.refusal(&["stop"], 1), @r"
@@ -167,7 +178,7 @@ fn a_state_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies setting /treekeeper/state; nothing was written
+    error: ZooKeeper denies writing /treekeeper/state; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }

@@ -1,7 +1,7 @@
 //! Who treekeeper is to ZooKeeper: TLS, client certificates, SASL, digest, and the ACL of what it creates.
 
 use insta::assert_snapshot;
-use zookeeper_client::{Client, SaslOptions};
+use zookeeper_client::{Acl, AuthId, Client, Permission, SaslOptions};
 
 use crate::scene::Scene;
 use crate::support::foreign::{Foreign, wait};
@@ -15,11 +15,18 @@ const CANARY: &str = "canary-91bd";
 /// Runs a command with this configuration and `-v`, and returns what it said, in which no secret stands.
 fn run(scene: &Scene, config: &str, arguments: &[&str], status: i32) -> String {
     scene.configure(config);
-    let output = scene.treekeeper.run(&[arguments, &["-v"]].concat()).expect(status);
+    let output = scene
+        .treekeeper
+        .run(&[arguments, &["-v"]].concat())
+        .expect(status);
     for text in [&output.stdout, &output.stderr] {
         assert!(!text.contains(CANARY), "{arguments:?} tells a secret:\n{text}");
     }
-    let is_log = |line: &str| [" INFO ", " WARN ", "DEBUG "].iter().any(|level| line.starts_with(level));
+    let is_log = |line: &str| {
+        [" INFO ", " WARN ", "DEBUG "]
+            .iter()
+            .any(|level| line.starts_with(level))
+    };
     let lines = output.stderr.lines().filter(|line| !is_log(line));
     scene.words(&lines.map(|line| format!("{line}\n")).collect::<String>())
 }
@@ -31,7 +38,9 @@ fn tls(ca: &str) -> String {
 /// Returns the identities that a znode's ACL names.
 fn owners(client: &Client, path: &str) -> Vec<String> {
     let acls = wait(client.get_acl(path)).unwrap().0;
-    acls.iter().map(|acl| format!("{}:{}", acl.scheme(), acl.id())).collect()
+    acls.iter()
+        .map(|acl| format!("{}:{}", acl.scheme(), acl.id()))
+        .collect()
 }
 
 #[test]
@@ -77,7 +86,12 @@ fn a_server_with_another_name_is_refused() {
     let scene = Scene::on(&zookeeper.address());
     scene.commit("first", &[("a.zk", GOOD)]);
     let secure = zookeeper.secure_address();
-    let said = run(&scene, &tls(keys.ca_file().to_str().unwrap()), &["sync", "-z", &secure], 1);
+    let said = run(
+        &scene,
+        &tls(keys.ca_file().to_str().unwrap()),
+        &["sync", "-z", &secure],
+        1,
+    );
     assert_snapshot!(said.replace(&secure, "SECURE"), @r#"
     error: cannot reach ZooKeeper at SECURE: no server opens a session: InvalidCertificate(NotValidForNameContext { expected: DnsName("localhost"), presented: ["DnsName(\"zookeeper.example.com\")"] })
     hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server speaks TLS there, and that `ca` of [auth.tls] and the host's name fit its certificate
@@ -99,7 +113,12 @@ fn a_client_certificate() {
     let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
     let half = format!("{ca}certificate = '{certificate}'\n");
     assert_snapshot!(run(&scene, &half, &["sync", "-z", &secure], 1), @"error: [auth.tls] needs both certificate and key, or neither");
-    run(&scene, &format!("{half}key = '{key}'\n"), &["sync", "-z", &secure], 0);
+    run(
+        &scene,
+        &format!("{half}key = '{key}'\n"),
+        &["sync", "-z", &secure],
+        0,
+    );
     assert_eq!(scene.session.text("/a"), r#"{"n":1}"#);
 }
 
@@ -110,7 +129,10 @@ fn sasl() {
     scene.commit("first", &[("a.zk", GOOD)]);
     let config = |secret: &str| {
         let file = scene.treekeeper.file("sasl", secret);
-        format!("[limits]\nconnect_timeout = '3s'\n[auth.sasl]\nfile = '{}'\n", file.display())
+        format!(
+            "[limits]\nconnect_timeout = '3s'\n[auth.sasl]\nfile = '{}'\n",
+            file.display()
+        )
     };
     let wrong = config(&format!("keeper:{CANARY}-wrong\n"));
     assert_snapshot!(run(&scene, &wrong, &["sync"], 1), @r"
@@ -125,7 +147,12 @@ fn sasl() {
     run(&scene, &right, &["resume"], 0);
     // What it made is its own.
     let options = SaslOptions::digest_md5("keeper", CANARY);
-    let client = wait(Client::connector().with_sasl(options).connect(&zookeeper.address())).unwrap();
+    let client = wait(
+        Client::connector()
+            .with_sasl(options)
+            .connect(&zookeeper.address()),
+    )
+    .unwrap();
     assert_eq!(owners(&client, "/a"), ["sasl:keeper"]);
     assert_eq!(Foreign::from_client(client).text("/a"), r#"{"n":1}"#);
 }
@@ -139,10 +166,25 @@ fn digest_with_the_creators_acl() {
     let config = format!("[auth.digest]\nfile = '{}'\n", secret.display());
     run(&scene, &config, &["sync"], 0);
     let pair = format!("keeper:{CANARY}");
-    let client = wait(Client::connector().with_auth("digest", pair.as_bytes()).connect(&connect)).unwrap();
-    for path in ["/a", "/hosts", "/treekeeper", "/treekeeper/state", "/ZktoolsLocks", "/ZktoolsLocks/,hosts"] {
+    let client = wait(
+        Client::connector()
+            .with_auth("digest", pair.as_bytes())
+            .connect(&connect),
+    )
+    .unwrap();
+    for path in [
+        "/a",
+        "/hosts",
+        "/treekeeper",
+        "/treekeeper/state",
+        "/ZktoolsLocks",
+        "/ZktoolsLocks/,hosts",
+    ] {
         let owners = owners(&client, path);
-        assert!(owners.len() == 1 && owners[0].starts_with("digest:keeper:"), "{path}: {owners:?}");
+        assert!(
+            owners.len() == 1 && owners[0].starts_with("digest:keeper:"),
+            "{path}: {owners:?}"
+        );
     }
     // Somebody without the password gets nothing, and is told what.
     assert_snapshot!(run(&scene, "", &["sync"], 1), @r"
@@ -157,7 +199,9 @@ fn digest_with_the_creators_acl() {
     let by_variable = Treekeeper::new(&connect, scene.repository.path())
         .with_environment("ZK_DIGEST", &format!("keeper:{CANARY}"));
     let file = by_variable.file("k.toml", "[auth.digest]\nenv = 'ZK_DIGEST'\n");
-    let output = by_variable.run(&["sync", "-v", "--repair", "--config", file.to_str().unwrap()]).expect(0);
+    let output = by_variable
+        .run(&["sync", "-v", "--repair", "--config", file.to_str().unwrap()])
+        .expect(0);
     assert!(!output.stderr.contains(CANARY));
     scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
     run(&scene, &config, &["sync"], 0);
@@ -168,7 +212,15 @@ fn open_acls_when_they_are_asked_for() {
     let scene = Scene::new();
     scene.commit("first", &[("a.zk", GOOD)]);
     let secret = scene.treekeeper.file("digest", format!("keeper:{CANARY}\n"));
-    run(&scene, &format!("[auth]\nacl = 'open'\ndigest = {{ file = '{}' }}\n", secret.display()), &["sync"], 0);
+    run(
+        &scene,
+        &format!(
+            "[auth]\nacl = 'open'\ndigest = {{ file = '{}' }}\n",
+            secret.display()
+        ),
+        &["sync"],
+        0,
+    );
     assert_eq!(scene.session.text("/a"), r#"{"n":1}"#);
 }
 
@@ -184,4 +236,48 @@ fn settings_that_contradict_each_other() {
     error: HOME/.config/treekeeper/treekeeper.toml:2:10: this is not what [auth] takes; it may be secret and is not shown
     hint: name where the secret stands: `digest = { file = "/path" }` or `digest = { env = "NAME" }`
     "#);
+}
+
+/// What only the server can judge is found out in the middle: the marker stays, and the next sync repairs.
+#[test]
+fn a_denial_that_no_one_foresaw_leaves_a_marked_tree() {
+    let (zookeeper, _jaas) = start_with_sasl("keeper", CANARY);
+    let scene = Scene::on(&zookeeper.address());
+    let tree = |number: usize| {
+        let children: String = ('b'..='i')
+            .map(|name| format!("  /{name}\n    n = {number}\n"))
+            .collect();
+        format!("/a\n{children}")
+    };
+    let file = scene.treekeeper.file("sasl", format!("keeper:{CANARY}"));
+    let config = format!(
+        "[limits]\ntransaction_bytes = 1000\nbatch_bytes = 950\n[auth]\nacl = 'open'\nsasl = {{ file = '{}' }}\n",
+        file.display()
+    );
+    scene.commit("first", &[("a.zk", &tree(1))]);
+    run(&scene, &config, &["sync"], 0);
+    let acls = [
+        Acl::new(Permission::READ | Permission::ADMIN, AuthId::anyone()),
+        Acl::new(Permission::ALL, AuthId::new("sasl", "somebody-else")),
+    ];
+    wait(scene.session.client().set_acl("/a/h", &acls, None)).unwrap();
+    scene.commit("second", &[("a.zk", &tree(2))]);
+    assert_snapshot!(run(&scene, &config, &["sync"], 1), @r"
+    INFO VCS Version: <second>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    error: ZooKeeper denies writing /a/h; 6 of 8 batches are in the tree, which is marked as incomplete
+    hint: give treekeeper's identity the permission, or configure the one that has it ([auth]); the next sync repairs it: `treekeeper sync`
+    ");
+    assert_eq!(scene.session.json("/hosts")["version"], false);
+    wait(
+        scene
+            .session
+            .client()
+            .set_acl("/a/h", &[Acl::new(Permission::ALL, AuthId::anyone())], None),
+    )
+    .unwrap();
+    run(&scene, &config, &["sync"], 0);
+    assert_eq!(scene.session.text("/a/h"), r#"{"n":2}"#);
 }

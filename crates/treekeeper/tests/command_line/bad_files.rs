@@ -32,9 +32,14 @@ fn refused_after(make: impl FnOnce(&Scene)) -> String {
 #[test]
 fn a_syntax_error_in_one_of_ten_files() {
     let names: Vec<String> = (0..10).map(|number| format!("{number}.zk")).collect();
-    let texts: Vec<String> = (0..10).map(|number| format!("/root{number}\n  n = {number}\n")).collect();
-    let mut files: Vec<(&str, &str)> =
-        names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let texts: Vec<String> = (0..10)
+        .map(|number| format!("/root{number}\n  n = {number}\n"))
+        .collect();
+    let mut files: Vec<(&str, &str)> = names
+        .iter()
+        .zip(&texts)
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
     files[6].1 = "/root6\n  n = 6\n  what is this\n";
     assert_snapshot!(refused(&files), @r"
     INFO VCS Version: <bad>
@@ -51,7 +56,11 @@ fn a_syntax_error_in_one_of_ten_files() {
 
 #[test]
 fn several_errors_are_all_told() {
-    let files = [("a.zk", "/a\n    n = 1\n  m = 2\n"), ("b.zk", "/b\n  x = 1\n  x = 2\n/b\n"), ("c.zk", "n = 1\n")];
+    let files = [
+        ("a.zk", "/a\n    n = 1\n  m = 2\n"),
+        ("b.zk", "/b\n  x = 1\n  x = 2\n/b\n"),
+        ("c.zk", "n = 1\n"),
+    ];
     assert_snapshot!(refused(&files), @r"
     INFO VCS Version: <bad>
     INFO ZK Version: initial
@@ -112,7 +121,14 @@ fn one_root_in_two_files() {
 
 #[test]
 fn reserved_roots() {
-    let names = ["zookeeper", "treekeeper", "hosts", "ZktoolsLocks", "hosts-lock", "agent-locks"];
+    let names = [
+        "zookeeper",
+        "treekeeper",
+        "hosts",
+        "ZktoolsLocks",
+        "hosts-lock",
+        "agent-locks",
+    ];
     for name in names {
         let scene = Scene::synced(&[("a.zk", GOOD)]);
         scene.commit("bad", &[("a.zk", GOOD), ("r.zk", &format!("/{name}\n  /x\n"))]);
@@ -120,7 +136,10 @@ fn reserved_roots() {
         assert!(said.contains(&format!("/{name}")), "{said}");
         assert!(said.contains("r.zk:1:1"), "{said}");
         scene.commit("worse", &[("a.zk", GOOD), ("r.zkx", &format!("/{name}\n  /x\n"))]);
-        assert!(scene.refusal(&["sync", "--force"], 1).contains("r.zkx:1:1"), "{name}");
+        assert!(
+            scene.refusal(&["sync", "--force"], 1).contains("r.zkx:1:1"),
+            "{name}"
+        );
     }
     assert_snapshot!(refused(&[("a.zk", "/a\n"), ("r.zk", "/hosts\n  version = 1\n")]), @r"
     INFO VCS Version: <bad>
@@ -157,8 +176,12 @@ fn a_submodule_named_like_a_tree_file() {
     let said = refused_after(|scene| {
         let head = scene.repository.git(&["rev-parse", "HEAD"]);
         let entry = format!("160000,{},b.zk", head.trim());
-        scene.repository.git(&["update-index", "--add", "--cacheinfo", &entry]);
-        scene.repository.git(&["commit", "--quiet", "--message", "submodule"]);
+        scene
+            .repository
+            .git(&["update-index", "--add", "--cacheinfo", &entry]);
+        scene
+            .repository
+            .git(&["commit", "--quiet", "--message", "submodule"]);
     });
     assert_snapshot!(said, @r"
     INFO VCS Version: <bad>
@@ -181,7 +204,11 @@ fn a_directory_named_like_a_tree_file() {
 #[test]
 fn a_file_that_is_not_utf8() {
     let said = refused_after(|scene| {
-        fs::write(scene.repository.path().join("b.zk"), b"/b\n  n = 1\n  # caf\xe9\n").unwrap();
+        fs::write(
+            scene.repository.path().join("b.zk"),
+            b"/b\n  n = 1\n  # caf\xe9\n",
+        )
+        .unwrap();
         scene.repository.git(&["add", "b.zk"]);
         scene.repository.git(&["commit", "--quiet", "--message", "latin"]);
     });
@@ -234,7 +261,9 @@ fn names_that_the_server_refuses() {
 #[test]
 fn data_over_the_limit() {
     let value = "x".repeat(60_000);
-    let lines: String = (0..5).map(|number| format!("  p{number} = '{value}'\n")).collect();
+    let lines: String = (0..5)
+        .map(|number| format!("  p{number} = '{value}'\n"))
+        .collect();
     assert_snapshot!(refused(&[("a.zk", &format!("/a\n  /b\n{}", lines.replace("  p", "    p")))]), @r"
     INFO VCS Version: <bad>
     INFO ZK Version: initial
@@ -269,7 +298,10 @@ fn a_line_over_the_limit() {
 fn code_in_a_value_is_never_run() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let touched = scene.treekeeper.home().join("touched");
-    let code = format!("/a\n  n = __import__('os').system('touch {}')\n", touched.display());
+    let code = format!(
+        "/a\n  n = __import__('os').system('touch {}')\n",
+        touched.display()
+    );
     scene.commit("bad", &[("a.zk", &code)]);
     assert_snapshot!(scene.refusal(&["sync"], 1), @r"
     INFO VCS Version: <bad>
@@ -302,7 +334,11 @@ fn numbers_that_would_never_end() {
 
 #[test]
 fn overlays_that_contradict_each_other() {
-    let files = [("a.zk", GOOD), ("b.zkx", "/a\n  n = 2\n"), ("c.zkx", "/a\n  n = 3\n")];
+    let files = [
+        ("a.zk", GOOD),
+        ("b.zkx", "/a\n  n = 2\n"),
+        ("c.zkx", "/a\n  n = 3\n"),
+    ];
     assert_snapshot!(refused(&files), @r"
     INFO VCS Version: <bad>
     INFO ZK Version: initial

@@ -34,7 +34,10 @@ fn get_prints_properties_and_follows_links() {
 #[test]
 fn what_is_not_there_is_told() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
-    scene.session.create("/loop", br#"{"a ->":"/loop/b","b ->":"/loop/a","bad =>":"/nowhere x"}"#);
+    scene.session.create(
+        "/loop",
+        br#"{"a ->":"/loop/b","b ->":"/loop/a","bad =>":"/nowhere x"}"#,
+    );
     assert_snapshot!(scene.refusal(&["get", "/nowhere"], 1), @"error: there is no znode /nowhere");
     assert_snapshot!(scene.refusal(&["get", "/app", "colour"], 1), @"error: /app has no property colour");
     assert_snapshot!(scene.refusal(&["get", "/loop", "bad"], 1), @r#"error: the property link "bad =>" cannot be followed: there is no znode /nowhere"#);
@@ -43,8 +46,8 @@ fn what_is_not_there_is_told() {
     assert_snapshot!(scene.refusal(&["tree", "/nowhere"], 1), @"error: there is no znode /nowhere");
     assert_snapshot!(scene.refusal(&["export", "/nowhere"], 1), @"error: there is no znode /nowhere");
     assert_snapshot!(scene.refusal(&["get", "app"], 64), @r#"error: "app" is not a znode's path: it does not start with /"#);
-    assert_snapshot!(scene.refusal(&["tree", "app"], 64), @r#"error: "app" is not a znode's path: path does not start with /"#);
-    assert_snapshot!(scene.refusal(&["tree", "/a//b"], 64), @r#"error: "/a//b" is not a znode's path: a name in the path is empty"#);
+    assert_snapshot!(scene.refusal(&["tree", "app"], 64), @r#"error: "app" is not a znode's path: it does not start with /"#);
+    assert_snapshot!(scene.refusal(&["tree", "/a//b"], 1), @"error: there is no znode /a/b");
 }
 
 #[test]
@@ -86,7 +89,10 @@ fn set_on_hosts_and_their_nodes() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
     scene.session.create("/hosts/web-1", b"{\"version\":\"old\"}");
     scene.said(&["set", "/hosts/web-1", "note='x'"]);
-    assert_eq!(scene.session.text("/hosts/web-1"), r#"{"note":"x","version":"old"}"#);
+    assert_eq!(
+        scene.session.text("/hosts/web-1"),
+        r#"{"note":"x","version":"old"}"#
+    );
     scene.said(&["set", "/hosts", "owner='jim'"]);
     assert_eq!(scene.session.json("/hosts")["owner"], "jim");
 }
@@ -124,7 +130,9 @@ fn what_is_exported_imports_back() {
     ");
     assert_eq!(scene.treekeeper.stdout(&["tree", "/app"]), text);
     let file = scene.treekeeper.home().join("app.zk");
-    scene.treekeeper.stdout(&["export", "/app", "--output", file.to_str().unwrap()]);
+    scene
+        .treekeeper
+        .stdout(&["export", "/app", "--output", file.to_str().unwrap()]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     let before = scene.freeze_tree();
     assert_snapshot!(scene.said(&["import", file.to_str().unwrap(), "--trim"]), @"Done: 0 created, 0 changed, 0 deleted.");
@@ -140,7 +148,10 @@ fn an_import_trims_only_when_told_and_only_below_what_it_names() {
     let file = scene.treekeeper.file("f.zk", "/app\n  n = 2\n  /new\n");
     let file = file.to_str().unwrap();
     let before = scene.freeze();
-    let dry = scene.treekeeper.run(&["import", file, "--trim", "--dry-run"]).expect(0);
+    let dry = scene
+        .treekeeper
+        .run(&["import", file, "--trim", "--dry-run"])
+        .expect(0);
     assert_snapshot!(scene.both(&dry), @r"
     ~ /app
         - far => /db port
@@ -266,6 +277,13 @@ fn tree_shows_ephemerals_and_export_does_not() {
       string_value = 'bytes \xff'
     ");
     let plain = scene.printed(&["tree", "--plain"]);
-    assert!(!plain.contains("/treekeeper") && plain.contains("version = '<first>'"), "{plain}");
-    assert!(scene.printed(&["tree", "--all"]).contains("/treekeeper\n  /state\n"));
+    assert!(
+        !plain.contains("/treekeeper") && plain.contains("version = '<first>'"),
+        "{plain}"
+    );
+    assert!(
+        scene
+            .printed(&["tree", "--all"])
+            .contains("/treekeeper\n  /state\n")
+    );
 }

@@ -58,7 +58,9 @@ fn a_branch_that_is_missing() {
     error: branch live is not in the repository; there are: main
     hint: name a branch: --branch main
     ");
-    scene.repository.git(&["branch", "--quiet", "--move", "main", "other"]);
+    scene
+        .repository
+        .git(&["branch", "--quiet", "--move", "main", "other"]);
     assert_snapshot!(scene.refusal(&["sync", "--branch", "main"], 1), @r"
     error: branch main is not in the repository; there are: other
     hint: name a branch: --branch other
@@ -156,7 +158,9 @@ fn a_deployed_commit_that_is_gone_from_the_repository() {
     scene.treekeeper.run(&["sync"]).expect(0);
     scene.repository.point_at(first.trim());
     scene.commit("third", &[("a.zk", "/a\n  n = 3\n")]);
-    scene.repository.git(&["reflog", "expire", "--expire=now", "--all"]);
+    scene
+        .repository
+        .git(&["reflog", "expire", "--expire=now", "--all"]);
     scene.repository.git(&["gc", "--quiet", "--prune=now"]);
     let mirror = scene.treekeeper.home().join("fresh");
     assert_snapshot!(scene.refusal(&["sync", "--tree-directory", mirror.to_str().unwrap()], 3), @r"
@@ -206,7 +210,10 @@ fn another_repository() {
     let url = other.path().display().to_string();
     let said = |arguments: &[&str], status| {
         let before = scene.freeze();
-        let output = scene.treekeeper.run(&[arguments, &["--url", &url]].concat()).expect(status);
+        let output = scene
+            .treekeeper
+            .run(&[arguments, &["--url", &url]].concat())
+            .expect(status);
         if status != 0 {
             assert_eq!(scene.freeze(), before);
         }

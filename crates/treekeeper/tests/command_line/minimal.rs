@@ -25,7 +25,11 @@ fn a_new_commit_of_an_equal_tree_writes_no_managed_znode() {
     INFO VCS Version: <second>
     INFO ZK Version: <second>
     ");
-    assert_eq!(scene.freeze(), all, "a sync with nothing to do writes nothing at all");
+    assert_eq!(
+        scene.freeze(),
+        all,
+        "a sync with nothing to do writes nothing at all"
+    );
 }
 
 #[test]
@@ -86,14 +90,19 @@ fn a_tree_that_the_original_wrote_is_adopted_without_a_data_write() {
     let scene = Scene::new();
     let text = "/a\n  a = 1\n  b = 2.5\n  name = 'caf\u{e9}'\n  link -> /b\n/b\n  string_value = 'raw'\n/c\n/d\n/e\n  x = 1\n";
     let nodes: [(&str, &[u8]); 6] = [
-        ("/a", "{ \"name\" : \"caf\u{e9}\", \"link ->\": \"/b\",\n\"b\": 2.50, \"a\": 1 }".as_bytes()),
+        (
+            "/a",
+            "{ \"name\" : \"caf\u{e9}\", \"link ->\": \"/b\",\n\"b\": 2.50, \"a\": 1 }".as_bytes(),
+        ),
         ("/b", b"raw"),
         ("/c", b""),
         ("/d", b"{}"),
         ("/e", b"{\"x\":1}\n"),
         ("/hosts", b"{\"version\": \"127\"}"),
     ];
-    nodes.iter().for_each(|(path, data)| scene.session.create(path, data));
+    nodes
+        .iter()
+        .for_each(|(path, data)| scene.session.create(path, data));
     scene.commit("first", &[("a.zk", text)]);
     let before = scene.freeze_tree();
     assert_snapshot!(scene.printed(&["plan"]), @"Nothing to change: 5 znodes are as the files say.");
@@ -105,13 +114,18 @@ fn a_tree_that_the_original_wrote_is_adopted_without_a_data_write() {
     Synced to <first short>: 0 created, 0 changed, 0 deleted in 1 transaction.
     ");
     assert_eq!(scene.freeze_tree(), before);
-    assert_eq!(scene.session.json("/hosts")["version"], scene.repository.git(&["rev-parse", "HEAD"]).trim());
+    assert_eq!(
+        scene.session.json("/hosts")["version"],
+        scene.repository.git(&["rev-parse", "HEAD"]).trim()
+    );
 }
 
 #[test]
 fn properties_of_hosts_and_hosts_themselves_stay() {
     let scene = Scene::new();
-    scene.session.create("/hosts", br#"{"owner":"jim","version":false}"#);
+    scene
+        .session
+        .create("/hosts", br#"{"owner":"jim","version":false}"#);
     scene.session.create("/hosts/web-1", br#"{"version":"old"}"#);
     let id = scene.commit("first", &[("a.zk", TREE)]);
     assert_snapshot!(scene.said(&["sync"]), @r"
@@ -121,7 +135,10 @@ fn properties_of_hosts_and_hosts_themselves_stay() {
     INFO Importing a.zk
     Synced to <first short>: 3 created, 0 changed, 0 deleted in 1 transaction.
     ");
-    assert_eq!(scene.session.json("/hosts"), serde_json::json!({"owner": "jim", "version": id}));
+    assert_eq!(
+        scene.session.json("/hosts"),
+        serde_json::json!({"owner": "jim", "version": id})
+    );
     assert_eq!(scene.session.text("/hosts/web-1"), r#"{"version":"old"}"#);
 }
 
@@ -134,7 +151,12 @@ fn ephemerals_and_their_ancestors_are_spared_and_told_once() {
     scene.session.create("/a/b/persistent", b"{}");
     let kept = |scene: &Scene| {
         let paths = ["/a", "/a/b", "/a/b/c", "/a/b/c/alive", "/a/direct", "/a/keep"];
-        paths.map(|path| scene.session.try_get(path).map(|(_, stat)| (path, stat.czxid, stat.mzxid)))
+        paths.map(|path| {
+            scene
+                .session
+                .try_get(path)
+                .map(|(_, stat)| (path, stat.czxid, stat.mzxid))
+        })
     };
     let before = kept(&scene);
     scene.commit("second", &[("a.zk", "/a\n  /keep\n")]);
@@ -224,7 +246,10 @@ fn roots_of_removed_files_are_orphans_until_they_are_pruned() {
     INFO Importing d.zk
     Synced to <third short>: 0 created, 0 changed, 2 deleted in 1 transaction.
     ");
-    assert_eq!(scene.session.children("/"), ["ZktoolsLocks", "a", "d", "foreign", "hosts", "treekeeper"]);
+    assert_eq!(
+        scene.session.children("/"),
+        ["ZktoolsLocks", "a", "d", "foreign", "hosts", "treekeeper"]
+    );
 }
 
 #[test]
@@ -273,19 +298,35 @@ fn drift_stays_until_it_is_repaired() {
     INFO Importing a.zk
     Synced to <first short>: 1 created, 1 changed, 1 deleted in 1 transaction.
     ");
-    let data = |frozen: crate::scene::Frozen| -> Vec<_> { frozen.into_iter().map(|(path, (data, ..))| (path, data)).collect() };
+    let data = |frozen: crate::scene::Frozen| -> Vec<_> {
+        frozen
+            .into_iter()
+            .map(|(path, (data, ..))| (path, data))
+            .collect()
+    };
     assert_eq!(data(scene.freeze_tree()), data(before));
 }
 
 #[test]
 fn bystanders_keep_their_counters() {
     let scene = Scene::new();
-    for (path, data) in [("/roles", "{}"), ("/roles/web", "raw \u{1}"), ("/a", "{}"), ("/a/unmanaged", "{}")] {
+    for (path, data) in [
+        ("/roles", "{}"),
+        ("/roles/web", "raw \u{1}"),
+        ("/a", "{}"),
+        ("/a/unmanaged", "{}"),
+    ] {
         scene.session.create(path, data.as_bytes());
     }
     scene.session.create_ephemeral("/roles/web/alive", b"x");
     let watched = ["/roles", "/roles/web", "/roles/web/alive", "/a/unmanaged"];
-    let state = |session: &Foreign| watched.map(|path| session.try_get(path).map(|(_, stat)| (stat.czxid, stat.mzxid, stat.pzxid)));
+    let state = |session: &Foreign| {
+        watched.map(|path| {
+            session
+                .try_get(path)
+                .map(|(_, stat)| (stat.czxid, stat.mzxid, stat.pzxid))
+        })
+    };
     let before = state(&scene.session);
     scene.commit("first", &[("a.zkx", "/a\n  n = 1\n  /new\n")]);
     assert_snapshot!(scene.said(&["sync"]), @r"
@@ -304,5 +345,8 @@ fn bystanders_keep_their_counters() {
     Synced to <second short>: 0 created, 1 changed, 0 deleted in 1 transaction.
     ");
     assert_eq!(state(&scene.session), before);
-    assert!(scene.session.exists("/a/new"), "what only a .zkx defines is never trimmed");
+    assert!(
+        scene.session.exists("/a/new"),
+        "what only a .zkx defines is never trimmed"
+    );
 }

@@ -56,7 +56,11 @@ fn a_second_stop_keeps_what_the_first_replaced() {
     assert_eq!(stop_note(&scene)["reason"], "and flood");
     assert_eq!(stop_note(&scene)["replaced"], before.to_string());
     scene.said(&["stop"]);
-    assert_eq!(stop_note(&scene)["reason"], "and flood", "a stop without a reason takes none away");
+    assert_eq!(
+        stop_note(&scene)["reason"],
+        "and flood",
+        "a stop without a reason takes none away"
+    );
     assert_snapshot!(scene.said(&["resume"]), @"Resumed: hosts should run <first>.");
     assert_eq!(version(&scene), before);
 }
@@ -77,7 +81,10 @@ fn a_stop_raised_by_an_agent_is_resumed_to_the_deployed_commit() {
     hint: `treekeeper resume` ends it
     ");
     assert_snapshot!(scene.said(&["resume"]), @"Resumed: hosts should run <first>.");
-    assert_eq!(scene.session.json("/hosts"), json!({"version": before, "why": "disk"}));
+    assert_eq!(
+        scene.session.json("/hosts"),
+        json!({"version": before, "why": "disk"})
+    );
 }
 
 #[test]
@@ -102,7 +109,9 @@ fn resume_while_a_sync_is_half_applied_writes_false() {
     state["phase"] = json!("applying");
     state["to"] = json!("0123456789012345678901234567890123456789");
     (state["step"], state["steps"]) = (json!(3), json!(9));
-    scene.session.set("/treekeeper/state", state.to_string().as_bytes());
+    scene
+        .session
+        .set("/treekeeper/state", state.to_string().as_bytes());
     scene.session.set("/hosts", br#"{"version":null}"#);
     assert_snapshot!(scene.printed(&["status"]), @r"
     ALL STOP. `treekeeper resume` ends it.
@@ -197,7 +206,11 @@ fn a_pause_does_not_lift_a_stop() {
     hint: `treekeeper resume` ends the stop
     ");
     assert_snapshot!(scene.said(&["resume"]), @"Resumed with the version False: the cluster was paused before it was stopped, and is again.");
-    assert_eq!(version(&scene), json!(false), "the stop replaced a pause, and gives the pause back");
+    assert_eq!(
+        version(&scene),
+        json!(false),
+        "the stop replaced a pause, and gives the pause back"
+    );
     scene.said(&["resume"]);
     assert_eq!(version(&scene), before);
 }
@@ -220,7 +233,14 @@ fn none_of_them_needs_git_or_waits_for_the_lock() {
     let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
     lock.hold();
     let treekeeper = Treekeeper::without_repository(&scene.connect).with_environment("PATH", "/nonexistent");
-    for arguments in [&["stop"][..], &["resume"], &["pause"], &["resume"], &["status"], &["lock", "show"]] {
+    for arguments in [
+        &["stop"][..],
+        &["resume"],
+        &["pause"],
+        &["resume"],
+        &["status"],
+        &["lock", "show"],
+    ] {
         treekeeper.run(arguments).expect(0);
     }
 }
@@ -229,7 +249,9 @@ fn none_of_them_needs_git_or_waits_for_the_lock() {
 fn status_tells_hosts_and_what_ails_them() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let id = version(&scene).as_str().unwrap().to_owned();
-    scene.session.create("/hosts/web-1", format!("{{\"version\":\"{id}\"}}").as_bytes());
+    scene
+        .session
+        .create("/hosts/web-1", format!("{{\"version\":\"{id}\"}}").as_bytes());
     assert_snapshot!(scene.printed(&["status"]), @r"
     Converged: 1 of 1 hosts at <first short>.
     version   <first>
@@ -237,9 +259,14 @@ fn status_tells_hosts_and_what_ails_them() {
     lock      free
     host      web-1  <first short>
     ");
-    scene.session.create("/hosts/web-2", br#"{"version":"old","error":"no space\u001b[31m"}"#);
+    scene.session.create(
+        "/hosts/web-2",
+        br#"{"version":"old","error":"no space\u001b[31m"}"#,
+    );
     scene.session.create("/hosts/web-3", b"raw");
-    scene.session.create("/hosts/web-4", br#"{"version =>":"/hosts/web-1"}"#);
+    scene
+        .session
+        .create("/hosts/web-4", br#"{"version =>":"/hosts/web-1"}"#);
     let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
     lock.hold();
     assert_snapshot!(scene.printed(&["status"]), @r"
@@ -371,8 +398,13 @@ fn lock_show_names_the_holder_and_those_who_wait() {
     assert_snapshot!(scene.printed(&["lock", "show"]), @"The zktools lock is free.");
     let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
     lock.hold();
-    scene.session.create_candidate("/ZktoolsLocks/,hosts/0123456789abcdef0123456789abcdef-lock--", b"{\"by\":\"jim\"}");
-    scene.session.create("/ZktoolsLocks/,hosts/by-hand--9999999999", b"\x1b[31m");
+    scene.session.create_candidate(
+        "/ZktoolsLocks/,hosts/0123456789abcdef0123456789abcdef-lock--",
+        b"{\"by\":\"jim\"}",
+    );
+    scene
+        .session
+        .create("/ZktoolsLocks/,hosts/by-hand--9999999999", b"\x1b[31m");
     assert_snapshot!(scene.printed(&["lock", "show"]), @r#"
     holds  /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  0
     waits  /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  {"by":"jim"}

@@ -110,7 +110,10 @@ fn parse_prints_json() {
 #[test]
 fn completions_are_scripts() {
     let script = Treekeeper::offline().stdout(&["completions", "bash"]);
-    assert!(script.contains("complete -F _treekeeper") && script.contains("--allow-rewind"), "{script}");
+    assert!(
+        script.contains("complete -F _treekeeper") && script.contains("--allow-rewind"),
+        "{script}"
+    );
 }
 
 #[test]
@@ -118,16 +121,26 @@ fn global_options_stand_before_and_after_the_command() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let treekeeper = Treekeeper::offline();
     let before = treekeeper.stdout(&["--zookeeper", &scene.connect, "--json", "status"]);
-    assert_eq!(treekeeper.stdout(&["status", "--json", "-z", &scene.connect]), before);
-    assert_eq!(treekeeper.stdout(&["-z", &scene.connect, "status", "--json"]), before);
+    assert_eq!(
+        treekeeper.stdout(&["status", "--json", "-z", &scene.connect]),
+        before
+    );
+    assert_eq!(
+        treekeeper.stdout(&["-z", &scene.connect, "status", "--json"]),
+        before
+    );
     // What stands after the command counts.
-    assert_eq!(treekeeper.stdout(&["-z", "127.0.0.1:1", "status", "--json", "-z", &scene.connect]), before);
+    assert_eq!(
+        treekeeper.stdout(&["-z", "127.0.0.1:1", "status", "--json", "-z", &scene.connect]),
+        before
+    );
 }
 
 #[test]
 fn a_flag_goes_over_the_environment_and_that_over_the_file() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
-    let status = |treekeeper: &Treekeeper, arguments: &[&str]| treekeeper.stdout(&[arguments, &["status"]].concat());
+    let status =
+        |treekeeper: &Treekeeper, arguments: &[&str]| treekeeper.stdout(&[arguments, &["status"]].concat());
     let expected = scene.treekeeper.stdout(&["status"]);
     let variable = |name| Treekeeper::offline().with_environment(name, &scene.connect);
     assert_eq!(status(&variable("TREEKEEPER_ZOOKEEPER"), &[]), expected);
@@ -421,9 +434,15 @@ fn colours_come_when_they_are_asked_for() {
     assert!(!plain.stdout.contains('\u{1b}'));
     let coloured = scene.treekeeper.run(&["plan", "--color", "always"]).expect(0);
     assert!(coloured.stdout.contains('\u{1b}'));
-    let refused = scene.treekeeper.run(&["--color", "always", "sync", "--branch", "x"]).expect(1);
+    let refused = scene
+        .treekeeper
+        .run(&["--color", "always", "sync", "--branch", "x"])
+        .expect(1);
     assert!(refused.stderr.contains("\u{1b}["), "{}", refused.stderr);
-    let never = scene.treekeeper.run(&["--color", "never", "sync", "--branch", "x"]).expect(1);
+    let never = scene
+        .treekeeper
+        .run(&["--color", "never", "sync", "--branch", "x"])
+        .expect(1);
     assert!(!never.stderr.contains('\u{1b}'));
 }
 

@@ -17,7 +17,9 @@ fn waiting() -> Scene {
 }
 
 fn set_version(scene: &Scene, json: &str) {
-    scene.session.set("/hosts", format!("{{\"version\":{json}}}").as_bytes());
+    scene
+        .session
+        .set("/hosts", format!("{{\"version\":{json}}}").as_bytes());
 }
 
 #[test]
@@ -27,7 +29,9 @@ fn zookeeper_that_cannot_be_reached() {
     scene.configure("[limits]\nconnect_timeout = '1s'\n");
     // Port 1 of the loopback address: nobody listens there.
     let said = |arguments: &[&str]| {
-        let output = scene.treekeeper.run(&[arguments, &["--zookeeper", "127.0.0.1:1,127.0.0.1:2/x"]].concat());
+        let output = scene
+            .treekeeper
+            .run(&[arguments, &["--zookeeper", "127.0.0.1:1,127.0.0.1:2/x"]].concat());
         scene.words(&output.expect(1).stderr)
     };
     assert_snapshot!(said(&["sync"]), @r"
@@ -51,7 +55,10 @@ fn a_chroot_that_is_not_there() {
     let wrong = format!("{}/nowhere", scene.connect);
     let said = |arguments: &[&str]| {
         let before = scene.freeze();
-        let output = scene.treekeeper.run(&[arguments, &["--zookeeper", &wrong]].concat()).expect(1);
+        let output = scene
+            .treekeeper
+            .run(&[arguments, &["--zookeeper", &wrong]].concat())
+            .expect(1);
         assert_eq!(scene.freeze(), before);
         scene.words(&output.stderr)
     };
@@ -59,7 +66,14 @@ fn a_chroot_that_is_not_there() {
     error: the chroot /CHROOT/nowhere does not exist
     hint: create it: `zkCli.sh create /CHROOT/nowhere`, or correct the connection string
     ");
-    for arguments in [&["tree"][..], &["status"], &["stop"], &["pause"], &["lock", "show"], &["get", "/"]] {
+    for arguments in [
+        &["tree"][..],
+        &["status"],
+        &["stop"],
+        &["pause"],
+        &["lock", "show"],
+        &["get", "/"],
+    ] {
         assert_eq!(said(arguments), said(&["sync"]), "{arguments:?}");
     }
 }
@@ -102,14 +116,20 @@ fn all_stop() {
 fn all_stop_needs_no_git() {
     let scene = waiting();
     set_version(&scene, "null");
-    let output = scene.treekeeper.run(&["sync", "--url", "/does/not/exist"]).expect(5);
+    let output = scene
+        .treekeeper
+        .run(&["sync", "--url", "/does/not/exist"])
+        .expect(5);
     assert_eq!(output.log(), ["CRITICAL ALL STOP, cluster version is None"]);
 }
 
 #[test]
 fn a_stop_with_a_reason_tells_it() {
     let scene = waiting();
-    scene.treekeeper.run(&["stop", "--reason", "disk \u{1b}[31mfire"]).expect(0);
+    scene
+        .treekeeper
+        .run(&["stop", "--reason", "disk \u{1b}[31mfire"])
+        .expect(0);
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused: the cluster is stopped by MACHINE since TIME: disk \u{1b}[31mfire
@@ -120,8 +140,12 @@ fn a_stop_with_a_reason_tells_it() {
 #[test]
 fn versions_that_are_none_at_all() {
     let scene = waiting();
-    for (json, arguments) in [("true", &["sync"][..]), ("[1]", &["sync"]), ("{}", &["sync"]), ("true", &["sync", "--force"])]
-    {
+    for (json, arguments) in [
+        ("true", &["sync"][..]),
+        ("[1]", &["sync"]),
+        ("{}", &["sync"]),
+        ("true", &["sync", "--force"]),
+    ] {
         set_version(&scene, json);
         let said = scene.refusal(arguments, 1);
         assert!(said.contains(json), "{said}");
@@ -146,9 +170,15 @@ fn hosts_without_a_version() {
     error: /hosts has no version
     hint: an operator sets it: `treekeeper resume VERSION`, with the commit that the hosts run
     ");
-    assert_eq!(scene.refusal(&["sync", "--force"], 1), scene.refusal(&["sync"], 1));
+    assert_eq!(
+        scene.refusal(&["sync", "--force"], 1),
+        scene.refusal(&["sync"], 1)
+    );
     scene.session.set("/hosts", b"");
-    assert_eq!(scene.refusal(&["sync", "--dry-run"], 1), scene.refusal(&["sync"], 1));
+    assert_eq!(
+        scene.refusal(&["sync", "--dry-run"], 1),
+        scene.refusal(&["sync"], 1)
+    );
 }
 
 #[test]
@@ -159,7 +189,10 @@ fn hosts_with_raw_data() {
     error: /hosts holds data that are not a JSON object
     hint: an operator looks at it (`treekeeper tree /hosts`) and sets it: `treekeeper resume VERSION`
     ");
-    assert_eq!(scene.refusal(&["sync", "--force"], 1), scene.refusal(&["sync"], 1));
+    assert_eq!(
+        scene.refusal(&["sync", "--force"], 1),
+        scene.refusal(&["sync"], 1)
+    );
 }
 
 #[test]
@@ -226,7 +259,9 @@ fn a_held_lock() {
 #[test]
 fn a_candidate_left_by_hand() {
     let scene = waiting();
-    scene.session.create("/ZktoolsLocks/,hosts/by-hand--0000000000", b"jim was here");
+    scene
+        .session
+        .create("/ZktoolsLocks/,hosts/by-hand--0000000000", b"jim was here");
     assert_snapshot!(scene.refusal(&["sync"], 6), @r#"
     INFO VCS Version: <next>
     INFO ZK Version: <first>
@@ -275,7 +310,10 @@ fn configuration_that_is_wrong() {
 #[test]
 fn a_configuration_file_that_is_not_there() {
     let scene = Scene::new();
-    let output = scene.treekeeper.run(&["sync", "--config", "absent.toml"]).expect(1);
+    let output = scene
+        .treekeeper
+        .run(&["sync", "--config", "absent.toml"])
+        .expect(1);
     assert_snapshot!(output.stderr, @"error: cannot read absent.toml: No such file or directory (os error 2)");
     // The working directory is never searched.
     scene.treekeeper.file("treekeeper.toml", "nonsense");
@@ -288,7 +326,9 @@ fn credentials_never_leave_the_machine_in_the_clear() {
     let treekeeper = Treekeeper::offline().with_environment("ZK_SECRET", "keeper:canary-secret");
     let config = treekeeper.file("keeper.toml", "[auth.digest]\nenv = 'ZK_SECRET'\n");
     let config = config.to_str().unwrap();
-    let output = treekeeper.run(&["--config", config, "-z", "zk.example.com:2181", "tree"]).expect(1);
+    let output = treekeeper
+        .run(&["--config", config, "-z", "zk.example.com:2181", "tree"])
+        .expect(1);
     assert_snapshot!(output.stderr, @"error: credentials would go to zk.example.com:2181 in the clear: use TLS, or set `allow_plaintext = true` in [auth]");
 }
 

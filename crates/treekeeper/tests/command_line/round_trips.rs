@@ -25,7 +25,10 @@ fn count_frames(server: &str, frames: &Frames) -> String {
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let upstream = TcpStream::connect(&server).expect("the server listens");
-            let replies = (upstream.try_clone().expect("a socket"), client.try_clone().expect("a socket"));
+            let replies = (
+                upstream.try_clone().expect("a socket"),
+                client.try_clone().expect("a socket"),
+            );
             thread::spawn(move || pass_replies(replies.0, replies.1));
             let frames = frames.clone();
             thread::spawn(move || pass_frames(client, upstream, &frames));
@@ -47,8 +50,14 @@ fn pass_frames(mut from: TcpStream, mut to: TcpStream, frames: &Frames) {
         if from.read_exact(&mut frame).is_err() {
             break;
         }
-        let opcode = frame.get(4..8).and_then(|bytes| bytes.try_into().ok()).map_or(CONNECT, i32::from_be_bytes);
-        frames.lock().expect("no panic here").push(if first { CONNECT } else { opcode });
+        let opcode = frame
+            .get(4..8)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(CONNECT, i32::from_be_bytes);
+        frames
+            .lock()
+            .expect("no panic here")
+            .push(if first { CONNECT } else { opcode });
         first = false;
         if to.write_all(&length).and_then(|()| to.write_all(&frame)).is_err() {
             break;
@@ -64,7 +73,10 @@ fn requests(scene: &Scene) -> usize {
     let connect = format!("{}/{chroot}", count_frames(server, &frames));
     scene.treekeeper.run(&["sync", "--zookeeper", &connect]).expect(0);
     let frames = frames.lock().expect("no panic here");
-    frames.iter().filter(|opcode| ![PING, CLOSE, CONNECT].contains(opcode)).count()
+    frames
+        .iter()
+        .filter(|opcode| ![PING, CLOSE, CONNECT].contains(opcode))
+        .count()
 }
 
 #[test]
@@ -74,7 +86,9 @@ fn a_sync_with_nothing_to_do_makes_at_most_three_round_trips() {
     assert!((1..=3).contains(&without_hosts), "{without_hosts} requests");
     let version = scene.session.text("/hosts");
     for host in ["web-1", "web-2", "web-3"] {
-        scene.session.create(&format!("/hosts/{host}"), version.as_bytes());
+        scene
+            .session
+            .create(&format!("/hosts/{host}"), version.as_bytes());
     }
     let with_hosts = requests(&scene);
     assert!((1..=3).contains(&with_hosts), "{with_hosts} requests");

@@ -54,7 +54,8 @@ impl Scene {
     pub fn configure(&self, text: &str) {
         let directory = self.treekeeper.home().join(".config/treekeeper");
         std::fs::create_dir_all(&directory).expect("the home directory can be written to");
-        std::fs::write(directory.join("treekeeper.toml"), text).expect("the home directory can be written to");
+        std::fs::write(directory.join("treekeeper.toml"), text)
+            .expect("the home directory can be written to");
     }
 
     /// Commits exactly these files; `name` stands for the commit's id in texts from here on.
@@ -72,14 +73,22 @@ impl Scene {
     /// Returns every znode as it is.
     pub fn freeze(&self) -> Frozen {
         let nodes = self.session.dump("/").into_iter();
-        nodes.map(|node| (node.path, (node.data, node.stat.czxid, node.stat.mzxid))).collect()
+        nodes
+            .map(|node| (node.path, (node.data, node.stat.czxid, node.stat.mzxid)))
+            .collect()
     }
 
     /// Returns every znode but `/hosts`, treekeeper's own and the lock's.
     pub fn freeze_tree(&self) -> Frozen {
         let own = ["/hosts", "/treekeeper", "/ZktoolsLocks", "/hosts-lock"];
-        let is_own = |path: &str| own.iter().any(|root| path == *root || path.starts_with(&format!("{root}/")));
-        self.freeze().into_iter().filter(|(path, _)| !is_own(path)).collect()
+        let is_own = |path: &str| {
+            own.iter()
+                .any(|root| path == *root || path.starts_with(&format!("{root}/")))
+        };
+        self.freeze()
+            .into_iter()
+            .filter(|(path, _)| !is_own(path))
+            .collect()
     }
 
     /// Runs a command that must end with `status` and write nothing at all, and returns its standard error.
@@ -95,7 +104,12 @@ impl Scene {
     pub fn first_refusal(&self, arguments: &[&str], status: i32) -> String {
         let before = self.freeze_tree();
         let output = self.treekeeper.run(arguments).expect(status);
-        assert_eq!(self.freeze_tree(), before, "it wrote, and said:\n{}", output.stderr);
+        assert_eq!(
+            self.freeze_tree(),
+            before,
+            "it wrote, and said:\n{}",
+            output.stderr
+        );
         if let Some((data, _)) = self.session.try_get("/hosts") {
             assert_eq!(String::from_utf8_lossy(&data), r#"{"version":"initial"}"#);
         }
@@ -121,7 +135,9 @@ impl Scene {
     pub fn words(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, id) in self.commits.borrow().iter() {
-            text = text.replace(id.as_str(), &format!("<{name}>")).replace(&id[..12], &format!("<{name} short>"));
+            text = text
+                .replace(id.as_str(), &format!("<{name}>"))
+                .replace(&id[..12], &format!("<{name} short>"));
         }
         let (server, chroot) = self.connect.split_once('/').unwrap_or((&self.connect, ""));
         let mut replace = |from: &str, to: &str| {
@@ -144,7 +160,11 @@ impl Scene {
 /// Returns this machine's name, which treekeeper tells as part of who it is.
 fn machine() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    if name.trim().is_empty() { String::new() } else { format!("unknown@{}", name.trim()) }
+    if name.trim().is_empty() {
+        String::new()
+    } else {
+        format!("unknown@{}", name.trim())
+    }
 }
 
 /// Replaces session ids, other ids, times and sequence numbers.
@@ -153,7 +173,9 @@ fn scrubbed(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(is_word) {
-        let end = rest[start..].find(|character| !is_word(character)).map_or(rest.len(), |length| start + length);
+        let end = rest[start..]
+            .find(|character| !is_word(character))
+            .map_or(rest.len(), |length| start + length);
         out.push_str(&rest[..start]);
         out.push_str(&scrubbed_word(&rest[start..end]));
         rest = &rest[end..];

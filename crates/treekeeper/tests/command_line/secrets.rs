@@ -7,14 +7,29 @@ const CANARY: &str = "canary-7f3a";
 
 /// Secret-looking names, the last only where the configuration says so, with values that must not be seen.
 fn tree(suffix: &str) -> String {
-    let names = ["password", "db_passwd", "PWD", "clientSecret", "api_token", "credentials", "private_key", "API_KEY"];
-    let lines: String = names.iter().map(|name| format!("  {name} = '{CANARY}-{suffix}'\n")).collect();
+    let names = [
+        "password",
+        "db_passwd",
+        "PWD",
+        "clientSecret",
+        "api_token",
+        "credentials",
+        "private_key",
+        "API_KEY",
+    ];
+    let lines: String = names
+        .iter()
+        .map(|name| format!("  {name} = '{CANARY}-{suffix}'\n"))
+        .collect();
     format!("/a\n  n = 1\n{lines}  house_number = '{CANARY}-{suffix}'\n")
 }
 
 fn assert_silent(what: &str, output: &Output) {
     for (stream, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
-        assert!(!text.contains(CANARY), "{what} tells a secret on {stream}:\n{text}");
+        assert!(
+            !text.contains(CANARY),
+            "{what} tells a secret on {stream}:\n{text}"
+        );
     }
 }
 
@@ -23,18 +38,37 @@ fn secret_values_are_never_told() {
     let scene = Scene::new();
     scene.configure("[secrets]\nnames = ['house_number']\n");
     let run = |arguments: &[&str], status: i32| {
-        let output = scene.treekeeper.run(&[arguments, &["-v"]].concat()).expect(status);
+        let output = scene
+            .treekeeper
+            .run(&[arguments, &["-v"]].concat())
+            .expect(status);
         assert_silent(&arguments.join(" "), &output);
         output
     };
     scene.commit("first", &[("a.zk", &tree("one"))]);
-    for arguments in [&["plan"][..], &["plan", "--json"], &["sync", "--dry-run"], &["plan", "--show-secrets"], &["sync"]] {
+    for arguments in [
+        &["plan"][..],
+        &["plan", "--json"],
+        &["sync", "--dry-run"],
+        &["plan", "--show-secrets"],
+        &["sync"],
+    ] {
         run(arguments, 0);
     }
     scene.commit("second", &[("a.zk", &tree("two"))]);
     let shown = run(&["plan"], 0).stdout;
-    assert!(shown.contains("password = ••• (changed)") || shown.contains("•••"), "{shown}");
-    for arguments in [&["plan", "--json"][..], &["sync", "--dry-run", "--json"], &["sync", "--json"], &["status"], &["status", "--json"], &["lock", "show"]] {
+    assert!(
+        shown.contains("password = ••• (changed)") || shown.contains("•••"),
+        "{shown}"
+    );
+    for arguments in [
+        &["plan", "--json"][..],
+        &["sync", "--dry-run", "--json"],
+        &["sync", "--json"],
+        &["status"],
+        &["status", "--json"],
+        &["lock", "show"],
+    ] {
         run(arguments, 0);
     }
     run(&["set", "/a", &format!("password='{CANARY}-three'")], 0);
@@ -45,7 +79,12 @@ fn secret_values_are_never_told() {
     run(&["plan"], 0);
     run(&["plan", "--json"], 0);
     // The data commands print data: that is what they are for.
-    assert!(scene.treekeeper.stdout(&["get", "/a", "password"]).contains(CANARY));
+    assert!(
+        scene
+            .treekeeper
+            .stdout(&["get", "/a", "password"])
+            .contains(CANARY)
+    );
     assert!(scene.treekeeper.stdout(&["export", "/a"]).contains(CANARY));
 }
 
@@ -65,24 +104,41 @@ fn errors_in_lines_with_secrets_do_not_show_them() {
     ];
     for text in &bad {
         scene.commit("bad", &[("a.zk", text)]);
-        let output = scene.treekeeper.run(&["sync", "-v"]).expect(1);
-        assert_silent(text, &output);
+        for arguments in [&["sync", "-v"][..], &["sync", "--json"], &["plan", "--json"]] {
+            assert_silent(text, &scene.treekeeper.run(arguments).expect(1));
+        }
         let file = scene.treekeeper.file("bad.zk", text);
         for command in ["validate", "parse", "import"] {
             let output = scene.treekeeper.run(&[command, file.to_str().unwrap()]).expect(1);
             assert_silent(&format!("{command} of {text}"), &output);
         }
-        let output = scene.treekeeper.run(&["validate", "--json", file.to_str().unwrap()]).expect(1);
+        let output = scene
+            .treekeeper
+            .run(&["validate", "--json", file.to_str().unwrap()])
+            .expect(1);
         assert_silent(text, &output);
     }
-    scene.commit("overlaid", &[
-        ("a.zk", "/a\n"),
-        ("b.zkx", &format!("/a\n  password = '{CANARY}-b'\n")),
-        ("c.zkx", &format!("/a\n  password = '{CANARY}-c'\n")),
-    ]);
+    scene.commit(
+        "overlaid",
+        &[
+            ("a.zk", "/a\n"),
+            ("b.zkx", &format!("/a\n  password = '{CANARY}-b'\n")),
+            ("c.zkx", &format!("/a\n  password = '{CANARY}-c'\n")),
+        ],
+    );
     assert_silent("two overlays", &scene.treekeeper.run(&["sync"]).expect(1));
-    let output = scene.treekeeper.run(&["set", "/a", &format!("password='{CANARY}")]).expect(64);
-    assert_silent("set", &output);
+    for value in [
+        format!("'{CANARY}"),
+        CANARY.to_owned(),
+        format!("open('{CANARY}')"),
+        format!("'{CANARY}' % 1"),
+    ] {
+        let output = scene
+            .treekeeper
+            .run(&["set", "/a", &format!("password={value}")])
+            .expect(64);
+        assert_silent("set", &output);
+    }
 }
 
 #[test]
@@ -111,20 +167,38 @@ fn credentials_of_zookeeper_are_never_told() {
         .with_environment("ZK_SECRET", &format!("keeper:{CANARY}"));
     let secret = environment.file("secret", format!("keeper:{CANARY}\n"));
     let by_variable = environment.file("env.toml", "[auth.digest]\nenv = 'ZK_SECRET'\n");
-    let by_file = environment.file("file.toml", format!("[auth.digest]\nfile = '{}'\n", secret.display()));
+    let by_file = environment.file(
+        "file.toml",
+        format!("[auth.digest]\nfile = '{}'\n", secret.display()),
+    );
     let inline = environment.file("inline.toml", format!("[auth]\ndigest = 'keeper:{CANARY}'\n"));
     let unset = environment.file("unset.toml", "[auth.digest]\nenv = 'ABSENT'\n");
     let mangled = environment.file("m", CANARY);
-    let mangled = environment.file("mangled.toml", format!("[auth.sasl]\nfile = '{}'\n", mangled.display()));
+    let mangled = environment.file(
+        "mangled.toml",
+        format!("[auth.sasl]\nfile = '{}'\n", mangled.display()),
+    );
     for config in [&by_variable, &by_file] {
         let config = config.to_str().unwrap();
-        for arguments in [&["sync"][..], &["status"], &["plan"], &["tree"], &["lock", "show"], &["stop"], &["resume"]] {
-            let output = environment.run(&[arguments, &["-v", "--config", config]].concat()).expect(0);
+        for arguments in [
+            &["sync"][..],
+            &["status"],
+            &["plan"],
+            &["tree"],
+            &["lock", "show"],
+            &["stop"],
+            &["resume"],
+        ] {
+            let output = environment
+                .run(&[arguments, &["-v", "--config", config]].concat())
+                .expect(0);
             assert_silent(&arguments.join(" "), &output);
         }
     }
     for config in [&inline, &unset, &mangled] {
-        let output = environment.run(&["sync", "-v", "--config", config.to_str().unwrap()]).expect(1);
+        let output = environment
+            .run(&["sync", "-v", "--config", config.to_str().unwrap()])
+            .expect(1);
         assert_silent(&config.display().to_string(), &output);
     }
 }

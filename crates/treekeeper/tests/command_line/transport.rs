@@ -30,7 +30,9 @@ fn ssh_log(treekeeper: &Treekeeper) -> String {
 fn a_local_path_and_a_bare_clone_of_it() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     let bare = scene.treekeeper.home().join("bare.git");
-    scene.repository.git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
+    scene
+        .repository
+        .git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
     assert_snapshot!(scene.said(&["sync", "--url", bare.to_str().unwrap()]), @r"
     INFO VCS Version: <first>
     INFO ZK Version: <first>
@@ -63,7 +65,10 @@ fn ssh_by_git_ssh_command() {
     Synced to <first short>: 1 created, 0 changed, 0 deleted in 1 transaction.
     ");
     let log = ssh_log(&treekeeper);
-    assert!(log.contains("git@git.example.com") && log.contains("git-upload-pack"), "{log}");
+    assert!(
+        log.contains("git@git.example.com") && log.contains("git-upload-pack"),
+        "{log}"
+    );
     let url = format!("git@git.example.com:{}", scene.repository.path().display());
     scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
     treekeeper.run(&["sync", "--url", &url]).expect(0);
@@ -74,7 +79,10 @@ fn ssh_by_git_ssh_command() {
 fn ssh_by_core_ssh_command() {
     let scene = Scene::new();
     let ssh = fake_ssh(&scene.treekeeper);
-    scene.treekeeper.file(".gitconfig", format!("[core]\n\tsshCommand = {}\n", ssh.display()));
+    scene.treekeeper.file(
+        ".gitconfig",
+        format!("[core]\n\tsshCommand = {}\n", ssh.display()),
+    );
     scene.commit("first", &[("a.zk", GOOD)]);
     let url = format!("ssh://git@git.example.com{}", scene.repository.path().display());
     scene.treekeeper.run(&["sync", "--url", &url]).expect(0);
@@ -87,7 +95,10 @@ fn ssh_that_fails_says_what_ssh_said() {
     let script = "#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n";
     let path = scene.treekeeper.file("ssh", script);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    scene.treekeeper.file(".gitconfig", format!("[core]\n\tsshCommand = {}\n", path.display()));
+    scene.treekeeper.file(
+        ".gitconfig",
+        format!("[core]\n\tsshCommand = {}\n", path.display()),
+    );
     scene.configure("[git]\nretry_pause = '1ms'\n");
     assert_snapshot!(scene.refusal(&["sync", "--url", "git@git.example.com:trees"], 1), @r"
     error: couldn't fetch git@git.example.com:trees in 4 attempts: Host key verification failed; fatal: Could not read from remote repository
@@ -106,7 +117,10 @@ fn a_fetch_is_tried_four_times() {
     );
     let path = scene.treekeeper.file("ssh", script);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    scene.treekeeper.file(".gitconfig", format!("[core]\n\tsshCommand = {}\n", path.display()));
+    scene.treekeeper.file(
+        ".gitconfig",
+        format!("[core]\n\tsshCommand = {}\n", path.display()),
+    );
     scene.configure("[git]\nretry_pause = '20ms'\n");
     scene.commit("first", &[("a.zk", GOOD)]);
     let url = format!("ssh://git@git.example.com{}", scene.repository.path().display());
@@ -114,10 +128,18 @@ fn a_fetch_is_tried_four_times() {
     let calls = ssh_log(&scene.treekeeper).lines().count();
     assert!(calls >= 4, "{calls}");
 
-    std::fs::write(&path, format!("#!/bin/sh\necho x >>'{}'\nexit 255\n", log.display())).unwrap();
+    std::fs::write(
+        &path,
+        format!("#!/bin/sh\necho x >>'{}'\nexit 255\n", log.display()),
+    )
+    .unwrap();
     std::fs::remove_file(&log).unwrap();
     scene.refusal(&["sync", "--url", &url], 1);
-    assert_eq!(ssh_log(&scene.treekeeper).lines().count(), 4, "one attempt and three retries");
+    assert_eq!(
+        ssh_log(&scene.treekeeper).lines().count(),
+        4,
+        "one attempt and three retries"
+    );
     scene.configure("[git]\nretries = 0\n");
     std::fs::remove_file(&log).unwrap();
     assert_snapshot!(scene.refusal(&["sync", "--url", &url], 1), @r"
@@ -147,7 +169,12 @@ fn the_mirror_stands_where_it_is_told() {
 fn hooks_and_aliases_of_the_repository_are_never_run() {
     let scene = Scene::new();
     let touched = scene.treekeeper.home().join("touched");
-    for hook in ["post-checkout", "reference-transaction", "post-update", "fsmonitor"] {
+    for hook in [
+        "post-checkout",
+        "reference-transaction",
+        "post-update",
+        "fsmonitor",
+    ] {
         let path = scene.repository.path().join(".git/hooks").join(hook);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, format!("#!/bin/sh\ntouch {}\n", touched.display())).unwrap();
@@ -155,7 +182,10 @@ fn hooks_and_aliases_of_the_repository_are_never_run() {
     }
     let hooks = scene.treekeeper.home().join("hooks");
     std::fs::rename(scene.repository.path().join(".git/hooks"), &hooks).unwrap();
-    scene.treekeeper.file(".gitconfig", format!("[core]\n\thooksPath = {}\n", hooks.display()));
+    scene.treekeeper.file(
+        ".gitconfig",
+        format!("[core]\n\thooksPath = {}\n", hooks.display()),
+    );
     scene.commit("first", &[("a.zk", GOOD)]);
     scene.said(&["sync"]);
     assert!(!touched.exists());

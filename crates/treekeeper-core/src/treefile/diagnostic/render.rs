@@ -53,8 +53,8 @@ impl Diagnostic {
         if let Some((label, line)) = &secondary {
             line.render(":::", '-', label, secrets, &margin, &mut out);
         }
-        match &self.help {
-            Some(help) if self.tells_value(secrets).is_none() => {
+        match self.helped(secrets) {
+            Some(help) => {
                 out.push_str(&format!("{margin} = help: {}", escape(help)));
             }
             _ => drop(out.pop()),
@@ -70,6 +70,13 @@ impl Diagnostic {
             }
             None => Cow::Borrowed(&self.message),
         }
+    }
+
+    /// Returns the help, unless it may quote the value of a secret.
+    pub fn helped(&self, secrets: &[String]) -> Option<&str> {
+        self.help
+            .as_deref()
+            .filter(|_| self.tells_value(secrets).is_none())
     }
 
     /// Returns the property whose value the message or the help may quote and whose name looks secret.

@@ -107,11 +107,11 @@ fn sizes_are_checked_before_anything_is_read() {
     assert_eq!(limited(5, 9, 2), "a.zk=12345 b.zk=1234");
     insta::assert_snapshot!(limited(4, 9, 2), @r"
     a.zk has 5 bytes, 4 are allowed
-    hint: split the file, or raise file_bytes_max in [limits]
+    hint: split the file, or raise file_bytes in [limits] of treekeeper.toml
     ");
     insta::assert_snapshot!(limited(5, 8, 2), @r"
     the tree files have 9 bytes together, 8 are allowed
-    hint: raise repository_bytes_max in [limits]
+    hint: raise repository_bytes in [limits] of treekeeper.toml
     ");
     insta::assert_snapshot!(limited(5, 9, 1), @"there are 2 tree files, 1 are allowed");
 }

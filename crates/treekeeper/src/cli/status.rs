@@ -217,7 +217,7 @@ mod tests {
         let said = |version, hosts: &[_]| sentence(&cluster(version, hosts));
         insta::assert_snapshot!(said("\"v1\"", &[("a", Some("v1")), ("b", None)]), @"Converging: 1 of 2 hosts at v1.");
         insta::assert_snapshot!(said("\"v1\"", &[("a", Some("v1"))]), @"Converged: 1 of 1 hosts at v1.");
-        insta::assert_snapshot!(said("null", &[]), @"ALL STOP.");
+        insta::assert_snapshot!(said("null", &[]), @"ALL STOP. `treekeeper resume` ends it.");
         insta::assert_snapshot!(said("true", &[]), @"Broken: the version of /hosts is true, which is neither a string, a number, None nor False.");
         insta::assert_snapshot!(said("false", &[]), @"Paused: the version is False; the next sync goes on without asking for convergence.");
     }

@@ -63,7 +63,7 @@ pub(crate) fn useful_lines(stderr: &[u8]) -> String {
         })
         .map(|line| escape_bytes(line.trim_ascii()))
         .filter(|line| !is_progress(line) && !BOILERPLATE.contains(&line.as_str()))
-        .map(|line| mask_userinfo(shorten(&line).trim_end_matches('.')))
+        .map(|line| mask_userinfo(&shorten(line.trim_end_matches('.'))))
         .collect();
     lines.dedup();
     lines.split_off(lines.len().saturating_sub(LINES_MAX)).join("; ")
@@ -141,6 +141,10 @@ mod tests {
         assert_eq!(
             mask_userinfo("fatal: 'https://me:p@ss@h/x' and https://token@h/y, ssh://git@h/z, http://h/@v"),
             "fatal: 'https://***@h/x' and https://***@h/y, ssh://git@h/z, http://h/@v"
+        );
+        assert_eq!(
+            mask_userinfo("'https://me:p@h/x?token=t' why? https://h/y?t"),
+            "'https://***@h/x?***' why? https://h/y?***"
         );
     }
 

@@ -299,7 +299,7 @@ fn an_operators_stop_in_the_middle_stays_until_resume() {
     let output = running.finish().expect(5);
     assert_eq!(output.log().last().unwrap(), CRITICAL);
     assert!(
-        talk(&output).contains("refused: the cluster is stopped: smoke"),
+        talk(&output).contains("refused: the cluster is stopped by ") && output.stderr.contains(": smoke"),
         "{}",
         output.stderr
     );

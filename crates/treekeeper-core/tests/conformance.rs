@@ -5,7 +5,6 @@
 
 // The core itself prints nothing; its tests tell their counts.
 #![allow(clippy::disallowed_methods)]
-
 // A broken case or strategy must end the test, in helpers as well.
 #![allow(clippy::unwrap_used)]
 

@@ -29,7 +29,7 @@ impl Operation {
             }
             Goal::Sync(_) | Goal::Edit(_) => {
                 if let Some(blocker) = over_budget {
-                    return self.end(Outcome::Refused(vec![blocker]));
+                    return self.refuse(vec![blocker]);
                 }
             }
         }
@@ -41,7 +41,7 @@ impl Operation {
             return self.end_planned();
         }
         match self.assemble(&plan, now) {
-            Err(failure) => self.end(Outcome::Failed(failure)),
+            Err(failure) => self.fail(failure),
             Ok(commitment) if commitment.transactions.is_empty() => self.end(Outcome::Applied),
             Ok(commitment) => {
                 self.receipt.transactions = commitment.transactions.len();
@@ -92,7 +92,7 @@ impl Operation {
             [] => "a znode of the plan".to_owned(),
             several => several.join("; "),
         };
-        self.end(Outcome::Failed(denied_failure(&list)))
+        self.fail(denied_failure(&list, self.progress.is_none()))
     }
 
     fn commit(&mut self) -> Request {
@@ -356,26 +356,29 @@ impl Operation {
         self.ask(Stage::ReadingBack, Request::ReadBack(plan))
     }
 
-    fn rejected(&mut self, transaction: usize, operation: usize, cause: OpFault) -> Request {
+    fn rejected(&mut self, transaction: usize, operation: Option<usize>, cause: OpFault) -> Request {
+        self.advance(transaction);
+        let Some(operation) = operation else {
+            return self.fail(Failure::new(format!("the server refused the plan: {cause}")));
+        };
         let place = self.place(transaction, operation);
         if operation < self.candidates.len() {
-            let landed = self.landed_words(transaction);
-            self.candidates.clear();
-            return self.end(Outcome::Failed(lock_lost(&landed)));
+            return self.lock_lost();
         }
         if cause == OpFault::NoAuth {
             let plan = self.plan.clone().unwrap_or_default();
             self.receipt.warnings.clear();
             return if place.is_within(&hosts_path()) || place.is_within(&state_path()) {
-                self.end(Outcome::Failed(denied_failure(place.as_str())))
+                self.fail(denied_failure(place.as_str(), self.progress.is_none()))
             } else {
                 self.ask(Stage::ListingDenials, Request::CheckAccess(plan))
             };
         }
         if !cause.is_conflict() {
-            let landed = self.landed_words(transaction);
-            let failure = Failure::new(format!("the server refused to write {place}: {cause}{landed}"));
-            return self.end(Outcome::Failed(failure));
+            let shown = crate::model::printable(place.as_str()).into_owned();
+            return self.fail(Failure::new(format!(
+                "the server refused to write {shown}: {cause}"
+            )));
         }
         match self.count_replan(place.as_str()) {
             Some(request) => request,
@@ -383,22 +386,64 @@ impl Operation {
         }
     }
 
-    /// Tells what has landed although the operation fails, in words to append to a sentence.
-    fn landed_words(&self, landed: usize) -> String {
-        match (landed, &self.commitment, &self.goal) {
-            (0, _, _) | (_, None, _) => String::new(),
-            (landed, Some(commitment), Goal::Sync(_)) => format!(
-                "; {} of {} batches are in the tree, which is marked as incomplete (version False)",
-                landed - 1,
-                commitment.transactions.len() - 2
-            ),
-            (landed, Some(commitment), Goal::Edit(_)) => {
-                format!(
-                    "; {landed} of {} batches are in the tree",
-                    commitment.transactions.len()
-                )
-            }
+    /// Notes that so many transactions of the commitment have landed; after none, what landed before still counts.
+    fn advance(&mut self, transactions: usize) {
+        let Some(commitment) = self.commitment.as_ref().filter(|_| transactions > 0) else {
+            return;
+        };
+        let all = commitment.transactions.len();
+        self.progress = Some(match self.goal {
+            // The marker and the end are no batches.
+            Goal::Sync(_) => (transactions - 1, all.saturating_sub(2)),
+            Goal::Edit(_) => (transactions, all),
+        });
+    }
+
+    /// Tells what is in the tree although the operation ends before it is whole.
+    fn landed_words(&self) -> Option<String> {
+        let (step, steps) = self.progress?;
+        let marked = match self.goal {
+            Goal::Sync(_) => ", which is marked as incomplete",
+            Goal::Edit(_) => "",
+        };
+        Some(format!("{step} of {steps} batches are in the tree{marked}"))
+    }
+
+    /// Ends because policies, or ALL STOP, forbid to go on; what has landed is told all the same.
+    pub(super) fn refuse(&mut self, blockers: Vec<Blocker>) -> Request {
+        self.receipt.warnings.extend(self.landed_words());
+        self.end(Outcome::Refused(blockers))
+    }
+
+    /// Ends with a failure, telling what has landed all the same.
+    pub(super) fn fail(&mut self, failure: Failure) -> Request {
+        let Some(landed) = self.landed_words() else {
+            return self.end(Outcome::Failed(failure));
+        };
+        let repair = match self.goal {
+            Goal::Sync(_) => "the next sync repairs it: `treekeeper sync`",
+            Goal::Edit(_) => "run the same command again: it writes only what is missing",
+        };
+        let message = format!("{failure}; {landed}");
+        let hint = match &failure.hint {
+            Some(hint) => format!("{hint}; {repair}"),
+            None => repair.to_owned(),
+        };
+        self.end(Outcome::Failed(Failure {
+            message,
+            hint: Some(hint),
+            ..failure
+        }))
+    }
+
+    /// Ends because somebody took the lock away.
+    pub(super) fn lock_lost(&mut self) -> Request {
+        self.candidates.clear();
+        let mut hint = "`treekeeper lock show` tells who holds it".to_owned();
+        if self.progress.is_none() {
+            hint = format!("nothing was written; {hint}, then run the same command again");
         }
+        self.fail(Failure::new("the cluster lock was taken away while the plan was applied").with_hint(hint))
     }
 
     /// Returns the path that an operation of a transaction is about.
@@ -433,12 +478,12 @@ impl Operation {
             return None;
         }
         let shown = crate::model::printable(place).into_owned();
-        Some(self.end(Outcome::Failed(
+        Some(self.fail(
             Failure::new(format!(
                 "others kept changing the tree: {REPLANS_MAX} plans were overtaken, the last one at {shown}"
             ))
             .with_hint("find out who writes there, then run the same command again"),
-        )))
+        ))
     }
 }
 
@@ -477,21 +522,8 @@ fn fixed(path: &str) -> ZnodePath {
     ZnodePath::parse(path).unwrap_or_else(|_| unreachable!("a constant path"))
 }
 
-fn denied_failure(list: &str) -> Failure {
-    Failure::new(format!("ZooKeeper denies the plan, nothing was written: {list}"))
+fn denied_failure(list: &str, whole: bool) -> Failure {
+    let nothing = if whole { ", nothing was written" } else { "" };
+    Failure::new(format!("ZooKeeper denies the plan{nothing}: {list}"))
         .with_hint("give treekeeper's identity the permission, or configure the one that has it ([auth])")
-}
-
-pub(super) fn lock_lost(landed: &str) -> Failure {
-    let repair = if landed.is_empty() {
-        "nothing was written"
-    } else {
-        "the next sync repairs it"
-    };
-    Failure::new(format!(
-        "the cluster lock was taken away while the plan was applied{landed}"
-    ))
-    .with_hint(format!(
-        "{repair}; `treekeeper lock show` tells who holds it, then run the same command again"
-    ))
 }

@@ -246,8 +246,8 @@ pub enum CommitAnswer {
     Rejected {
         /// Index of the transaction.
         transaction: usize,
-        /// Index of the operation in it.
-        operation: usize,
+        /// Index of the operation in it; `None` if the request was refused as a whole.
+        operation: Option<usize>,
         /// Why.
         cause: OpFault,
     },
@@ -352,6 +352,8 @@ pub struct Operation {
     commitment: Option<Commitment>,
     /// How many plans were overtaken by other writers, and where the last one was.
     replans: usize,
+    /// How many of how many batches have landed, once one transaction has and until the last has.
+    progress: Option<(usize, usize)>,
     /// Whether the lines that are told once were told.
     told_resync: bool,
     told_files: bool,
@@ -398,6 +400,7 @@ impl Operation {
             plan: None,
             commitment: None,
             replans: 0,
+            progress: None,
             told_resync: false,
             told_files: false,
             last_look: false,

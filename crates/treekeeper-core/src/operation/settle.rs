@@ -32,9 +32,8 @@ impl Operation {
     /// After the barrier on the same session: nothing of ours is in flight any more.
     pub(super) fn settled(&mut self, held: bool, cluster: ClusterReading, now: Timestamp) -> Request {
         if matches!(self.goal, Goal::Edit(_)) {
-            self.last_look = !held;
             return if held {
-                self.read_locked(cluster, now)
+                self.settled_short(held, cluster, now)
             } else {
                 self.look_last(cluster)
             };
@@ -44,24 +43,22 @@ impl Operation {
                 self.cluster = Some(cluster);
                 self.applied()
             }
-            fate if held => match self.count_replan("a reply that was lost") {
-                Some(request) => request,
-                None => {
-                    debug_assert!(!matches!(fate, Fate::Whole));
-                    self.read_locked(cluster, now)
-                }
-            },
             Fate::Part(step, steps) => {
-                self.candidates.clear();
-                let landed = format!(
-                    "; {step} of {steps} batches are in the tree, which is marked as incomplete (version False)"
-                );
-                self.end(Outcome::Failed(super::apply::lock_lost(&landed)))
+                self.progress = Some((step, steps));
+                self.settled_short(held, cluster, now)
             }
-            Fate::Nothing => {
-                self.candidates.clear();
-                self.end(Outcome::Failed(super::apply::lock_lost("")))
-            }
+            Fate::Nothing => self.settled_short(held, cluster, now),
+        }
+    }
+
+    /// Not everything was applied: goes on from what the tree holds now, if the lock is still ours.
+    fn settled_short(&mut self, held: bool, cluster: ClusterReading, now: Timestamp) -> Request {
+        if !held {
+            return self.lock_lost();
+        }
+        match self.count_replan("a reply that was lost") {
+            Some(request) => request,
+            None => self.read_locked(cluster, now),
         }
     }
 
@@ -74,18 +71,18 @@ impl Operation {
         match self.fate(&cluster) {
             Fate::Whole => {
                 self.cluster = Some(cluster);
-                self.receipt.warnings.push("the session was lost after everything had been applied".to_owned());
+                self.receipt
+                    .warnings
+                    .push("the session was lost after everything had been applied".to_owned());
                 self.applied()
             }
-            Fate::Part(step, steps) => self.end(Outcome::Failed(
-                Failure::new(format!(
-                    "the session was lost: {step} of {steps} batches are in the tree, which is marked as incomplete \
-                     (version False)"
-                ))
-                .with_hint("the next sync repairs it: `treekeeper sync`"),
-            )),
+            Fate::Part(step, steps) => {
+                self.progress = Some((step, steps));
+                self.fail(Failure::new("the session was lost while the plan was applied"))
+            }
             Fate::Nothing => self.end(Outcome::Failed(
-                Failure::new("the session was lost before anything was written").with_hint("run the same command again"),
+                Failure::new("the session was lost before anything was written")
+                    .with_hint("run the same command again"),
             )),
         }
     }
@@ -134,7 +131,7 @@ impl Operation {
                 if self.last_look {
                     return self.end(Outcome::Unknown(failure));
                 }
-                self.end(Outcome::Failed(failure))
+                self.fail(failure)
             }
         }
     }

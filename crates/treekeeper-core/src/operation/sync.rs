@@ -76,7 +76,7 @@ impl Operation {
                 if !self.candidates.is_empty() {
                     self.events.push(Event::AllStop);
                 }
-                Some(self.end(Outcome::Refused(vec![blocker])))
+                Some(self.refuse(vec![blocker]))
             }
         }
     }
@@ -195,7 +195,7 @@ impl Operation {
             .filter(|blocker| matches!(blocker, Blocker::NotConverged { .. }));
         let events: Vec<_> = lagging.cloned().map(Event::NotConverged).collect();
         self.events.extend(events);
-        Some(self.end(Outcome::Refused(blockers)))
+        Some(self.refuse(blockers))
     }
 
     /// Takes up what an operator granted to this very commit before a sync of it was cut off.
@@ -244,7 +244,7 @@ impl Operation {
     /// Asks every gate again, now that nobody else can pass them.
     pub(super) fn read_locked(&mut self, cluster: ClusterReading, now: Timestamp) -> Request {
         if let Some(failure) = unusable(&cluster) {
-            return self.end(Outcome::Failed(failure));
+            return self.fail(failure);
         }
         let deployed_before = self.cluster().deployed();
         self.cluster = Some(cluster);
@@ -253,6 +253,12 @@ impl Operation {
         }
         if matches!(self.goal, Goal::Edit(_)) {
             return self.observe();
+        }
+        if self.progress.is_some() && !self.marker_stands() {
+            return self.fail(
+                Failure::new("/hosts or /treekeeper/state was changed by others while batches were applied")
+                    .with_hint("`treekeeper status` tells what they say now"),
+            );
         }
         let cluster = self.cluster();
         if cluster.hosts_node.is_none() || cluster.state == StateReading::Absent {
@@ -286,6 +292,16 @@ impl Operation {
                 self.locked_gates()
             }
         }
+    }
+
+    /// Tells whether `/hosts` and the state still say that batches of this very operation are under way.
+    fn marker_stands(&self) -> bool {
+        let cluster = self.cluster();
+        let ours = cluster
+            .state
+            .state()
+            .is_some_and(|state| state.sync_id == self.context.sync_id);
+        ours && cluster.state.is_applying() && cluster.version() == Ok(ClusterVersion::Paused)
     }
 
     pub(super) fn related_locked(&mut self, relation: Relation) -> Request {
@@ -354,11 +370,11 @@ impl Operation {
     pub(super) fn observed(&mut self, live: &LiveTree, now: Timestamp) -> Request {
         let plan = match self.make_plan(live) {
             Ok(plan) => plan,
-            Err(failure) => return self.end(Outcome::Failed(failure)),
+            Err(failure) => return self.fail(failure),
         };
         if let Some(obstacle) = plan.obstacles.first() {
             let failure = Failure::new(plan::display::obstacle_text(obstacle));
-            return self.end(Outcome::Failed(failure));
+            return self.fail(failure);
         }
         self.tell_files();
         self.planned(Arc::new(plan), now)

@@ -7,12 +7,15 @@
 // Every test binary compiles the whole kit and uses a part of it; a failed `unwrap` is a failed test.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod background;
 pub mod cases;
 pub mod foreign;
 pub mod keys;
 pub mod locks;
 pub mod mirror;
 pub mod original;
+pub mod proxy;
 pub mod repository;
+pub mod scene;
 pub mod treekeeper;
 pub mod zookeeper;

@@ -26,20 +26,9 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
     let mut trouble: Option<CommitAnswer> = None;
     loop {
         while trouble.is_none() && in_flight.len() < commitment.in_flight_max.max(1) {
-<<<<<<< HEAD
             let Some((index, transaction)) = waiting.pop_front() else {
                 break;
             };
-            match encode(session, transaction, &commitment.plan) {
-                Ok(mut writer) => {
-                    let deadline = Instant::now() + session.request_timeout;
-                    // The request is on its way from here on; the future only waits for the reply.
-                    let reply = writer.commit();
-                    in_flight.push_back(async move {
-                        (index, session.once("applying", "the plan", deadline, reply).await)
-                    });
-=======
-            let Some((index, transaction)) = waiting.pop_front() else { break };
             let deadline = Instant::now() + session.request_timeout;
             // The request is on its way from here on; the future only waits for the reply.
             let sent = encode(session, transaction, &commitment.plan).map(|mut writer| writer.commit());
@@ -48,7 +37,6 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
                     Ok(reply) => (index, session.once("applying", "the plan", deadline, reply).await),
                     // A path that the client itself refuses was never sent.
                     Err(source) => (index, Ok(Err(MultiWriteError::RequestFailed { source }))),
->>>>>>> faults
                 }
             });
         }
@@ -61,16 +49,11 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
         }
         match reply {
             Ok(Ok(results)) => last_zxid = results.iter().filter_map(zxid).next_back().or(last_zxid),
-<<<<<<< HEAD
             Ok(Err(MultiWriteError::OperationFailed {
                 index: operation,
                 source,
             })) if is_definite(&source) => {
-                trouble = Some(rejected(index, operation, op_fault(&source)));
-=======
-            Ok(Err(MultiWriteError::OperationFailed { index: operation, source })) if is_definite(&source) => {
                 trouble = Some(rejected(index, Some(operation), op_fault(&source)));
->>>>>>> faults
             }
             Ok(Err(MultiWriteError::RequestFailed { source })) if is_definite(&source) => {
                 trouble = Some(rejected(index, None, OpFault::Other(source.to_string())));
@@ -82,17 +65,12 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
     trouble.unwrap_or(CommitAnswer::Applied { zxid: last_zxid })
 }
 
-<<<<<<< HEAD
-fn rejected(transaction: usize, operation: usize, cause: OpFault) -> CommitAnswer {
+fn rejected(transaction: usize, operation: Option<usize>, cause: OpFault) -> CommitAnswer {
     CommitAnswer::Rejected {
         transaction,
         operation,
         cause,
     }
-=======
-fn rejected(transaction: usize, operation: Option<usize>, cause: OpFault) -> CommitAnswer {
-    CommitAnswer::Rejected { transaction, operation, cause }
->>>>>>> faults
 }
 
 fn zxid(result: &MultiWriteResult) -> Option<Zxid> {

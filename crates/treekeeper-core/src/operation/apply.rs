@@ -382,7 +382,7 @@ impl Operation {
         }
         match self.count_replan(place.as_str()) {
             Some(request) => request,
-            None => self.ask(Stage::LockedReading, Request::ReadCluster),
+            None => self.read_in_lock(),
         }
     }
 

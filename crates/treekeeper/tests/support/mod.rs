@@ -10,6 +10,7 @@ pub mod background;
 pub mod cases;
 pub mod foreign;
 pub mod keys;
+pub mod leaves;
 pub mod locks;
 pub mod original;
 pub mod proxy;

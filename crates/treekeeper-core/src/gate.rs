@@ -51,7 +51,9 @@ pub enum Blocker {
         target: Revision,
     },
     /// The tree was deployed from another repository.
-    #[error("this tree was deployed from another repository (root commit {recorded:.12}, this one has {ours:.12})")]
+    #[error(
+        "this tree was deployed from another repository (root commit {recorded:.12}, this one has {ours:.12})"
+    )]
     OtherRepository {
         /// Root commit in the state.
         recorded: String,
@@ -95,7 +97,9 @@ fn history(relation: Relation, deployed: &Revision, target: &Revision) -> String
             format!("the deployed commit {deployed:.12} is not in the repository: history was rewritten")
         }
         Relation::Diverged | Relation::Same | Relation::Forward => {
-            format!("history was rewritten: {target:.12} does not descend from the deployed commit {deployed:.12}")
+            format!(
+                "history was rewritten: {target:.12} does not descend from the deployed commit {deployed:.12}"
+            )
         }
     }
 }
@@ -192,12 +196,17 @@ pub fn blockers(reading: &ClusterReading, target: &Target, policy: &Policy) -> V
             });
         }
         if state.lock != policy.lock && state.generation > 0 && !policy.adopt {
-            blockers.push(Blocker::OtherLock { recorded: state.lock, ours: policy.lock });
+            blockers.push(Blocker::OtherLock {
+                recorded: state.lock,
+                ours: policy.lock,
+            });
         }
         if let Some(commit) = &state.pinned
             && commit != target.revision.as_str()
         {
-            blockers.push(Blocker::Pinned { commit: commit.clone() });
+            blockers.push(Blocker::Pinned {
+                commit: commit.clone(),
+            });
         }
     }
     blockers
@@ -205,7 +214,9 @@ pub fn blockers(reading: &ClusterReading, target: &Target, policy: &Policy) -> V
 
 /// Returns the hosts that are not at the version of `/hosts`, unless the version is False or `--force` was given.
 fn unconverged(reading: &ClusterReading, policy: &Policy) -> Vec<Blocker> {
-    let Ok(expected) = reading.version() else { return Vec::new() };
+    let Ok(expected) = reading.version() else {
+        return Vec::new();
+    };
     if policy.force || matches!(expected, ClusterVersion::Paused | ClusterVersion::Stop) {
         return Vec::new();
     }

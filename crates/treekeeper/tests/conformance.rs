@@ -14,7 +14,10 @@ use support::treekeeper::{Output, Treekeeper};
 use support::zookeeper::ZooKeeper;
 
 /// Import cases that treekeeper answers differently on purpose.
-const DIFFERENT_IMPORTS: &[Different] = &[];
+const DIFFERENT_IMPORTS: &[Different] = &[(
+    "import-path2-002",
+    "a dry run below a path that does not exist says that the import would fail (plan and apply agree)",
+)];
 
 /// Export cases that treekeeper answers differently on purpose.
 const DIFFERENT_EXPORTS: &[Different] = &[(

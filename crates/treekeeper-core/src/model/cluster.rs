@@ -60,7 +60,11 @@ impl HostsNode {
                     Some(version @ ClusterVersion::Invalid(_)) => Err(HostsFault::Invalid(version)),
                     Some(version) => Ok(version),
                 };
-                HostsNode { properties, version, data_version }
+                HostsNode {
+                    properties,
+                    version,
+                    data_version,
+                }
             }
         }
     }
@@ -250,7 +254,11 @@ impl ClusterState {
 
     /// Remembers that `sync_id` reached `step` of `commit`.
     pub fn remember(&mut self, sync_id: &str, step: usize, commit: &str) {
-        self.outcomes.push(PastOutcome { sync_id: sync_id.to_owned(), step, commit: commit.to_owned() });
+        self.outcomes.push(PastOutcome {
+            sync_id: sync_id.to_owned(),
+            step,
+            commit: commit.to_owned(),
+        });
         let surplus = self.outcomes.len().saturating_sub(OUTCOMES_MAX);
         self.outcomes.drain(..surplus);
     }
@@ -275,9 +283,9 @@ impl StateReading {
             schema: u32,
         }
         match serde_json::from_slice::<Schema>(data) {
-            Ok(Schema { schema }) if schema != STATE_SCHEMA => {
-                StateReading::Unreadable(format!("its schema is {schema}, this release reads {STATE_SCHEMA}"))
-            }
+            Ok(Schema { schema }) if schema != STATE_SCHEMA => StateReading::Unreadable(format!(
+                "its schema is {schema}, this release reads {STATE_SCHEMA}"
+            )),
             _ => match serde_json::from_slice(data) {
                 Ok(state) => StateReading::Present(Box::new(state), version),
                 Err(error) => StateReading::Unreadable(error.to_string()),

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    BATCHES_IN_FLIGHT_MAX, CommitAnswer, Commitment, Failure, Goal, Mode, Op, OpFault, Operation, Outcome, REPLANS_MAX,
-    Request, Stage, Timestamp, Transaction,
+    BATCHES_IN_FLIGHT_MAX, CommitAnswer, Commitment, Failure, Goal, Mode, Op, OpFault, Operation, Outcome,
+    REPLANS_MAX, Request, Stage, Timestamp, Transaction,
 };
 use crate::gate::Blocker;
 use crate::model::cluster::{ClusterState, Grants, HOSTS_PATH, HostsNode, Phase, STATE_PATH, StateReading};
@@ -72,11 +72,19 @@ impl Operation {
 
     fn over_budget(&self, plan: &Plan) -> Option<Blocker> {
         let over = plan.over_budget(&self.context.delete_budget, self.context.allow_delete)?;
-        Some(Blocker::TooManyDeletes { planned: over.planned, allowed: over.allowed, managed: plan.managed })
+        Some(Blocker::TooManyDeletes {
+            planned: over.planned,
+            allowed: over.allowed,
+            managed: plan.managed,
+        })
     }
 
     pub(super) fn access_checked(&mut self, denied: Vec<String>) -> Request {
-        if denied.is_empty() { self.commit() } else { self.refuse_denied(denied) }
+        if denied.is_empty() {
+            self.commit()
+        } else {
+            self.refuse_denied(denied)
+        }
     }
 
     pub(super) fn refuse_denied(&mut self, denied: Vec<String>) -> Request {
@@ -88,7 +96,10 @@ impl Operation {
     }
 
     fn commit(&mut self) -> Request {
-        let commitment = self.commitment.clone().unwrap_or_else(|| unreachable!("assembled before it is sent"));
+        let commitment = self
+            .commitment
+            .clone()
+            .unwrap_or_else(|| unreachable!("assembled before it is sent"));
         self.ask(Stage::Committing, Request::Commit(commitment))
     }
 
@@ -101,12 +112,19 @@ impl Operation {
     }
 
     fn guard(&self) -> Vec<Op> {
-        self.candidates.iter().map(|path| Op::Check(path.clone(), DataVersion(0))).collect()
+        self.candidates
+            .iter()
+            .map(|path| Op::Check(path.clone(), DataVersion(0)))
+            .collect()
     }
 
     /// Deletes the candidates in reverse order, so that the lock is free when the last transaction is applied.
     fn give_back(&self) -> Vec<Op> {
-        self.candidates.iter().rev().map(|path| Op::Delete(path.clone(), DataVersion(0))).collect()
+        self.candidates
+            .iter()
+            .rev()
+            .map(|path| Op::Delete(path.clone(), DataVersion(0)))
+            .collect()
     }
 
     fn assemble_edit(&self, plan: &Arc<Plan>) -> Result<Commitment, Failure> {
@@ -122,23 +140,37 @@ impl Operation {
             .map(|(index, changes)| Transaction {
                 head: head.clone(),
                 changes,
-                tail: if index + 1 == last { self.give_back() } else { Vec::new() },
+                tail: if index + 1 == last {
+                    self.give_back()
+                } else {
+                    Vec::new()
+                },
             })
             .collect();
         // Without a state node to chain them, batches go one by one.
-        Ok(Commitment { plan: plan.clone(), transactions, in_flight_max: 1 })
+        Ok(Commitment {
+            plan: plan.clone(),
+            transactions,
+            in_flight_max: 1,
+        })
     }
 
     fn assemble_sync(&self, plan: &Arc<Plan>, now: Timestamp) -> Result<Commitment, Failure> {
         let cluster = self.cluster();
-        let Some(hosts) = &cluster.hosts_node else { unreachable!("/hosts is prepared before the plan") };
+        let Some(hosts) = &cluster.hosts_node else {
+            unreachable!("/hosts is prepared before the plan")
+        };
         let StateReading::Present(state, state_version) = &cluster.state else {
             unreachable!("the state is prepared before the plan")
         };
         let revision = self.target_revision();
         let finished = self.finished_state(state, plan, now);
         let mut single_head = self.guard();
-        single_head.push(set_hosts(hosts, Value::String(Text::from(revision.as_str())), hosts.data_version));
+        single_head.push(set_hosts(
+            hosts,
+            Value::String(Text::from(revision.as_str())),
+            hosts.data_version,
+        ));
         single_head.push(Op::Set(state_path(), finished.to_bytes(), *state_version));
         let batches = self.batches(plan, &single_head)?;
         if batches.len() <= 1 {
@@ -151,7 +183,11 @@ impl Operation {
                 tail: self.give_back(),
             };
             let transactions = if nothing { Vec::new() } else { vec![transaction] };
-            return Ok(Commitment { plan: plan.clone(), transactions, in_flight_max: 1 });
+            return Ok(Commitment {
+                plan: plan.clone(),
+                transactions,
+                in_flight_max: 1,
+            });
         }
         let mut transactions = Vec::with_capacity(batches.len() + 2);
         let marked = DataVersion(hosts.data_version.0.wrapping_add(1));
@@ -161,19 +197,39 @@ impl Operation {
         let mut head = self.guard();
         head.push(set_hosts(hosts, Value::Bool(false), hosts.data_version));
         head.push(Op::Set(state_path(), applying.to_bytes(), state_at(0)));
-        transactions.push(Transaction { head, changes: 0..0, tail: Vec::new() });
+        transactions.push(Transaction {
+            head,
+            changes: 0..0,
+            tail: Vec::new(),
+        });
         for (index, changes) in batches.into_iter().enumerate() {
             applying.step = index + 1;
             let mut head = self.guard();
             head.push(Op::Check(hosts_path(), marked));
             head.push(Op::Set(state_path(), applying.to_bytes(), state_at(index + 1)));
-            transactions.push(Transaction { head, changes, tail: Vec::new() });
+            transactions.push(Transaction {
+                head,
+                changes,
+                tail: Vec::new(),
+            });
         }
         let mut head = self.guard();
-        head.push(set_hosts(hosts, Value::String(Text::from(revision.as_str())), marked));
+        head.push(set_hosts(
+            hosts,
+            Value::String(Text::from(revision.as_str())),
+            marked,
+        ));
         head.push(Op::Set(state_path(), finished.to_bytes(), state_at(steps + 1)));
-        transactions.push(Transaction { head, changes: 0..0, tail: self.give_back() });
-        Ok(Commitment { plan: plan.clone(), transactions, in_flight_max: BATCHES_IN_FLIGHT_MAX })
+        transactions.push(Transaction {
+            head,
+            changes: 0..0,
+            tail: self.give_back(),
+        });
+        Ok(Commitment {
+            plan: plan.clone(),
+            transactions,
+            in_flight_max: BATCHES_IN_FLIGHT_MAX,
+        })
     }
 
     fn batches(&self, plan: &Plan, head: &[Op]) -> Result<Vec<std::ops::Range<usize>>, Failure> {
@@ -204,7 +260,10 @@ impl Operation {
         let kept = plan.orphans.iter().map(|orphan| orphan.path.name().to_owned());
         state.orphans = kept.chain(spared).collect();
         state.roots = self.managed_roots();
-        state.repository = self.target.as_ref().map(|target| target.repository.as_str().to_owned());
+        state.repository = self
+            .target
+            .as_ref()
+            .map(|target| target.repository.as_str().to_owned());
         state.generation += 1;
         state.phase = Phase::Clean;
         state.commit = Some(revision.as_str().to_owned());
@@ -220,7 +279,13 @@ impl Operation {
         state
     }
 
-    fn applying_state(&self, read: &ClusterState, hosts: &HostsNode, steps: usize, now: Timestamp) -> ClusterState {
+    fn applying_state(
+        &self,
+        read: &ClusterState,
+        hosts: &HostsNode,
+        steps: usize,
+        now: Timestamp,
+    ) -> ClusterState {
         let revision = self.target_revision();
         let mut state = read.clone();
         state.generation += 1;
@@ -237,7 +302,10 @@ impl Operation {
         state.steps = steps;
         state.stop = None;
         state.lock = self.context.lock;
-        state.repository = self.target.as_ref().map(|target| target.repository.as_str().to_owned());
+        state.repository = self
+            .target
+            .as_ref()
+            .map(|target| target.repository.as_str().to_owned());
         // Roots of the commit on its way are managed from now on: a later commit must know them as orphans.
         let newer = self.managed_roots();
         let older = state.roots.difference(&newer).cloned().collect::<Vec<_>>();
@@ -269,9 +337,11 @@ impl Operation {
                 self.applied()
             }
             CommitAnswer::Unknown(_) => self.ask(Stage::Settling, Request::Settle),
-            CommitAnswer::Rejected { transaction, operation, cause } => {
-                self.rejected(transaction, operation, cause)
-            }
+            CommitAnswer::Rejected {
+                transaction,
+                operation,
+                cause,
+            } => self.rejected(transaction, operation, cause),
         }
     }
 
@@ -306,7 +376,9 @@ impl Operation {
         }
         if !cause.is_conflict() {
             let shown = crate::model::printable(place.as_str()).into_owned();
-            return self.fail(Failure::new(format!("the server refused to write {shown}: {cause}")));
+            return self.fail(Failure::new(format!(
+                "the server refused to write {shown}: {cause}"
+            )));
         }
         match self.overtaken(place.as_str()) {
             Some(request) => request,
@@ -316,7 +388,9 @@ impl Operation {
 
     /// Notes that so many transactions of the commitment have landed; after none, what landed before still counts.
     fn advance(&mut self, transactions: usize) {
-        let Some(commitment) = self.commitment.as_ref().filter(|_| transactions > 0) else { return };
+        let Some(commitment) = self.commitment.as_ref().filter(|_| transactions > 0) else {
+            return;
+        };
         let all = commitment.transactions.len();
         self.progress = Some(match self.goal {
             // The marker and the end are no batches.
@@ -343,7 +417,9 @@ impl Operation {
 
     /// Ends with a failure, telling what has landed all the same.
     pub(super) fn fail(&mut self, failure: Failure) -> Request {
-        let Some(landed) = self.landed_words() else { return self.end(Outcome::Failed(failure)) };
+        let Some(landed) = self.landed_words() else {
+            return self.end(Outcome::Failed(failure));
+        };
         let repair = match self.goal {
             Goal::Sync(_) => "the next sync repairs it: `treekeeper sync`",
             Goal::Edit(_) => "run the same command again: it writes only what is missing",
@@ -353,7 +429,11 @@ impl Operation {
             Some(hint) => format!("{hint}; {repair}"),
             None => repair.to_owned(),
         };
-        self.end(Outcome::Failed(Failure { message, hint: Some(hint), ..failure }))
+        self.end(Outcome::Failed(Failure {
+            message,
+            hint: Some(hint),
+            ..failure
+        }))
     }
 
     /// Ends because somebody took the lock away.
@@ -374,10 +454,18 @@ impl Operation {
             let after_head = operation.checked_sub(transaction.head.len());
             match after_head {
                 None => Some(transaction.head[operation].path().clone()),
-                Some(index) if index < transaction.changes.len() => {
-                    Some(commitment.plan.changes[transaction.changes.start + index].path().clone())
-                }
-                Some(index) => Some(transaction.tail.get(index - transaction.changes.len())?.path().clone()),
+                Some(index) if index < transaction.changes.len() => Some(
+                    commitment.plan.changes[transaction.changes.start + index]
+                        .path()
+                        .clone(),
+                ),
+                Some(index) => Some(
+                    transaction
+                        .tail
+                        .get(index - transaction.changes.len())?
+                        .path()
+                        .clone(),
+                ),
             }
         };
         find().unwrap_or_else(ZnodePath::root)

@@ -40,17 +40,25 @@ pub(super) fn scope(options: &EditOptions) -> Scope {
             let tree = &graft.desired.tree;
             let children = tree.children(tree.root()).iter();
             Scope {
-                subtrees: children.map(|child| options.base.join(tree.name(*child))).collect(),
+                subtrees: children
+                    .map(|child| options.base.join(tree.name(*child)))
+                    .collect(),
                 nodes: vec![options.base.clone()],
             }
         }
-        Edit::Properties(_) => Scope { subtrees: Vec::new(), nodes: vec![options.base.clone()] },
+        Edit::Properties(_) => Scope {
+            subtrees: Vec::new(),
+            nodes: vec![options.base.clone()],
+        },
     }
 }
 
 fn missing(path: &ZnodePath) -> Failure {
-    Failure::new(format!("there is no znode {}", crate::model::printable(path.as_str())))
-        .with_hint("create it first, or correct the path")
+    Failure::new(format!(
+        "there is no znode {}",
+        crate::model::printable(path.as_str())
+    ))
+    .with_hint("create it first, or correct the path")
 }
 
 /// Returns a tree that holds the one node with its properties changed, and its ancestors as they are.
@@ -72,11 +80,18 @@ fn with_properties(
     let mut live = live_tree.root();
     let mut at = tree.root();
     for name in path.names() {
-        live = live_tree.child(live, name).unwrap_or_else(|| unreachable!("the node was found"));
+        live = live_tree
+            .child(live, name)
+            .unwrap_or_else(|| unreachable!("the node was found"));
         let kept = live_tree.content(live).data.clone().into_boxed_slice();
         at = tree.add(at, name, DesiredNode { data: kept });
     }
     tree.content_mut(at).data = data.into_boxed_slice();
-    let roots = path.names().next().map(|root| (Box::from(root), RootScope::Keep)).into_iter().collect();
+    let roots = path
+        .names()
+        .next()
+        .map(|root| (Box::from(root), RootScope::Keep))
+        .into_iter()
+        .collect();
     Ok(DesiredTree { tree, roots })
 }

@@ -288,7 +288,10 @@ impl OpFault {
     fn is_conflict(&self) -> bool {
         matches!(
             self,
-            OpFault::NoNode | OpFault::NodeExists | OpFault::BadVersion | OpFault::NotEmpty
+            OpFault::NoNode
+                | OpFault::NodeExists
+                | OpFault::BadVersion
+                | OpFault::NotEmpty
                 | OpFault::NoChildrenForEphemerals
         )
     }
@@ -374,7 +377,10 @@ impl Operation {
 
     /// Returns an import, `set` or `ln` that has not begun.
     pub fn edit(options: EditOptions, context: Context) -> Operation {
-        let policy = Policy { lock: context.lock, ..Policy::default() };
+        let policy = Policy {
+            lock: context.lock,
+            ..Policy::default()
+        };
         Operation::new(Goal::Edit(options), context, policy)
     }
 
@@ -447,7 +453,11 @@ impl Operation {
     /// Ends with `outcome`, giving the lock back first if it is held.
     fn end(&mut self, outcome: Outcome) -> Request {
         self.receipt.outcome = outcome;
-        if self.candidates.is_empty() { self.finish() } else { self.ask(Stage::Releasing, Request::Release) }
+        if self.candidates.is_empty() {
+            self.finish()
+        } else {
+            self.ask(Stage::Releasing, Request::Release)
+        }
     }
 
     fn finish(&mut self) -> Request {
@@ -457,6 +467,8 @@ impl Operation {
     }
 
     fn cluster(&self) -> &ClusterReading {
-        self.cluster.as_ref().unwrap_or_else(|| unreachable!("the cluster is read before anything else"))
+        self.cluster
+            .as_ref()
+            .unwrap_or_else(|| unreachable!("the cluster is read before anything else"))
     }
 }

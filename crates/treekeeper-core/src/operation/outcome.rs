@@ -56,9 +56,14 @@ impl fmt::Display for Event {
                 write!(formatter, "Importing {file} (dry run, no action taken)")
             }
             Event::NotConverged(blocker) => {
-                write!(formatter, "Version mismatch detected, can't resync since {blocker}")
+                write!(
+                    formatter,
+                    "Version mismatch detected, can't resync since {blocker}"
+                )
             }
-            Event::LockHeld => formatter.write_str("Refused to update zookeeper tree, couldn't obtain cluster lock"),
+            Event::LockHeld => {
+                formatter.write_str("Refused to update zookeeper tree, couldn't obtain cluster lock")
+            }
             Event::AllStop => formatter.write_str("ALL STOP, cluster version is None"),
         }
     }
@@ -88,7 +93,11 @@ pub struct Failure {
 impl Failure {
     /// Returns an ordinary failure without a hint.
     pub fn new(message: impl Into<String>) -> Failure {
-        Failure { kind: FailureKind::Error, message: message.into(), hint: None }
+        Failure {
+            kind: FailureKind::Error,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// Adds a next step.

@@ -16,7 +16,9 @@ enum Fate {
 
 impl Operation {
     fn fate(&self, cluster: &ClusterReading) -> Fate {
-        let Some(state) = cluster.state.state() else { return Fate::Nothing };
+        let Some(state) = cluster.state.state() else {
+            return Fate::Nothing;
+        };
         let ours = |id: &str| id == self.context.sync_id;
         if state.outcomes.iter().any(|outcome| ours(&outcome.sync_id)) {
             return Fate::Whole;
@@ -30,7 +32,11 @@ impl Operation {
     /// After the barrier on the same session: nothing of ours is in flight any more.
     pub(super) fn settled(&mut self, held: bool, cluster: ClusterReading, now: Timestamp) -> Request {
         if matches!(self.goal, Goal::Edit(_)) {
-            return if held { self.settled_short(held, cluster, now) } else { self.look_last(cluster) };
+            return if held {
+                self.settled_short(held, cluster, now)
+            } else {
+                self.look_last(cluster)
+            };
         }
         match self.fate(&cluster) {
             Fate::Whole => {
@@ -65,7 +71,9 @@ impl Operation {
         match self.fate(&cluster) {
             Fate::Whole => {
                 self.cluster = Some(cluster);
-                self.receipt.warnings.push("the session was lost after everything had been applied".to_owned());
+                self.receipt
+                    .warnings
+                    .push("the session was lost after everything had been applied".to_owned());
                 self.applied()
             }
             Fate::Part(step, steps) => {
@@ -73,7 +81,8 @@ impl Operation {
                 self.fail(Failure::new("the session was lost while the plan was applied"))
             }
             Fate::Nothing => self.end(Outcome::Failed(
-                Failure::new("the session was lost before anything was written").with_hint("run the same command again"),
+                Failure::new("the session was lost before anything was written")
+                    .with_hint("run the same command again"),
             )),
         }
     }
@@ -109,7 +118,9 @@ impl Operation {
                 ))
             }
             Stage::ReadingBack => {
-                self.receipt.warnings.push(format!("the plan was applied, but could not be read back: {failure}"));
+                self.receipt.warnings.push(format!(
+                    "the plan was applied, but could not be read back: {failure}"
+                ));
                 self.finish()
             }
             Stage::Releasing => self.finish(),

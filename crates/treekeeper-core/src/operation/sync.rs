@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{
-    Event, Failure, Goal, Mode, Operation, Outcome, Request, Scope, Stage, SyncOptions, Timestamp,
-};
+use super::{Event, Failure, Goal, Mode, Operation, Outcome, Request, Scope, Stage, SyncOptions, Timestamp};
 use crate::gate::{self, Blocker, Relation, Target};
 use crate::layer;
 use crate::model::cluster::{ClusterReading, ClusterState, HostsFault, INITIAL_VERSION, StateReading};
-use crate::model::{ClusterVersion, LiveTree, Properties, Revision, RootScope, Text, Value, ZnodePath, encode, printable};
+use crate::model::{
+    ClusterVersion, LiveTree, Properties, Revision, RootScope, Text, Value, ZnodePath, encode, printable,
+};
 use crate::plan::{self, DiffOptions};
 use crate::treefile::{self, SourceFile};
 
@@ -48,7 +48,13 @@ impl Operation {
         match &self.goal {
             Goal::Sync(_) => self.ask(Stage::Fetching, Request::Fetch),
             Goal::Edit(options) if options.dry_run => self.observe(),
-            Goal::Edit(_) => self.ask(Stage::Preparing, Request::Prepare { hosts: None, state: None }),
+            Goal::Edit(_) => self.ask(
+                Stage::Preparing,
+                Request::Prepare {
+                    hosts: None,
+                    state: None,
+                },
+            ),
         }
     }
 
@@ -82,13 +88,25 @@ impl Operation {
     /// Compares the commit with what the cluster runs.
     pub(super) fn fetched(&mut self, revision: Revision, repository: Revision) -> Request {
         self.receipt.revision = Some(revision.clone());
-        self.target = Some(Target { revision: revision.clone(), repository, relation: None });
-        let Some(deployed) = self.cluster().deployed() else { return self.compare() };
+        self.target = Some(Target {
+            revision: revision.clone(),
+            repository,
+            relation: None,
+        });
+        let Some(deployed) = self.cluster().deployed() else {
+            return self.compare();
+        };
         if deployed == revision {
             self.set_relation(Relation::Same, deployed);
             return self.compare();
         }
-        self.ask(Stage::Relating, Request::Relate { deployed, target: revision })
+        self.ask(
+            Stage::Relating,
+            Request::Relate {
+                deployed,
+                target: revision,
+            },
+        )
     }
 
     fn set_relation(&mut self, relation: Relation, deployed: Revision) {
@@ -98,7 +116,9 @@ impl Operation {
     }
 
     fn target(&self) -> &Target {
-        self.target.as_ref().unwrap_or_else(|| unreachable!("the commit is resolved before it is compared"))
+        self.target
+            .as_ref()
+            .unwrap_or_else(|| unreachable!("the commit is resolved before it is compared"))
     }
 
     /// Takes how the two commits lie; a commit that somebody faster deployed calls for one more fetch.
@@ -116,7 +136,10 @@ impl Operation {
 
     fn compare(&mut self) -> Request {
         let revision = self.target().revision.clone();
-        let version = self.cluster().version().unwrap_or_else(|_| unreachable!("a fault ended it before"));
+        let version = self
+            .cluster()
+            .version()
+            .unwrap_or_else(|_| unreachable!("a fault ended it before"));
         if self.mode() != Mode::Plan {
             self.events.push(Event::VcsVersion(revision.clone()));
             self.events.push(Event::ZkVersion(version.clone()));
@@ -167,7 +190,9 @@ impl Operation {
             self.receipt.blockers.extend(blockers);
             return None;
         }
-        let lagging = blockers.iter().filter(|blocker| matches!(blocker, Blocker::NotConverged { .. }));
+        let lagging = blockers
+            .iter()
+            .filter(|blocker| matches!(blocker, Blocker::NotConverged { .. }));
         let events: Vec<_> = lagging.cloned().map(Event::NotConverged).collect();
         self.events.extend(events);
         Some(self.refuse(blockers))
@@ -175,7 +200,9 @@ impl Operation {
 
     /// Takes up what an operator granted to this very commit before a sync of it was cut off.
     fn grant_again(&mut self) {
-        let Some(state) = self.cluster().state.state() else { return };
+        let Some(state) = self.cluster().state.state() else {
+            return;
+        };
         let grants = state.grants.clone();
         if !self.cluster().state.is_applying() || grants.commit != self.target().revision.as_str() {
             return;
@@ -194,8 +221,9 @@ impl Operation {
             let version = Value::String(Text::from(INITIAL_VERSION));
             encode(&Properties::from_entries(vec![(Text::from("version"), version)])).unwrap_or_default()
         });
-        let state = (self.cluster().state == StateReading::Absent)
-            .then(|| ClusterState::initial(self.context.lock, &self.context.actor, &now.to_string()).to_bytes());
+        let state = (self.cluster().state == StateReading::Absent).then(|| {
+            ClusterState::initial(self.context.lock, &self.context.actor, &now.to_string()).to_bytes()
+        });
         self.ask(Stage::Preparing, Request::Prepare { hosts, state })
     }
 
@@ -241,14 +269,20 @@ impl Operation {
             };
         }
         let revision = self.target().revision.clone();
-        let finished = cluster.version().is_ok_and(|version| version.is(&revision)) && !cluster.state.is_applying();
+        let finished =
+            cluster.version().is_ok_and(|version| version.is(&revision)) && !cluster.state.is_applying();
         if finished && !self.sync_options().repair {
             return self.end(Outcome::InSync);
         }
         match self.cluster().deployed() {
-            Some(deployed) if Some(&deployed) != deployed_before.as_ref() && deployed != revision => {
-                self.ask(Stage::LockedRelating, Request::Relate { deployed, target: revision })
-            }
+            Some(deployed) if Some(&deployed) != deployed_before.as_ref() && deployed != revision => self
+                .ask(
+                    Stage::LockedRelating,
+                    Request::Relate {
+                        deployed,
+                        target: revision,
+                    },
+                ),
             Some(deployed) if deployed == revision => self.related_locked(Relation::Same),
             Some(_) => self.locked_gates(),
             None => {
@@ -263,7 +297,10 @@ impl Operation {
     /// Tells whether `/hosts` and the state still say that batches of this very operation are under way.
     fn marker_stands(&self) -> bool {
         let cluster = self.cluster();
-        let ours = cluster.state.state().is_some_and(|state| state.sync_id == self.context.sync_id);
+        let ours = cluster
+            .state
+            .state()
+            .is_some_and(|state| state.sync_id == self.context.sync_id);
         ours && cluster.state.is_applying() && cluster.version() == Ok(ClusterVersion::Paused)
     }
 
@@ -297,18 +334,36 @@ impl Operation {
     }
 
     fn sync_scope(&self) -> Scope {
-        let desired = self.desired.as_ref().unwrap_or_else(|| unreachable!("files are read before the tree"));
+        let desired = self
+            .desired
+            .as_ref()
+            .unwrap_or_else(|| unreachable!("files are read before the tree"));
         let orphans = self.possible_orphans();
         let roots: BTreeSet<&str> = desired.roots.keys().chain(&orphans).map(AsRef::as_ref).collect();
-        Scope { subtrees: roots.into_iter().map(|root| ZnodePath::root().join(root)).collect(), nodes: Vec::new() }
+        Scope {
+            subtrees: roots
+                .into_iter()
+                .map(|root| ZnodePath::root().join(root))
+                .collect(),
+            nodes: Vec::new(),
+        }
     }
 
     /// Returns the top-level nodes that an earlier commit defined and this one doesn't.
     pub(super) fn possible_orphans(&self) -> BTreeSet<Box<str>> {
-        let Some(state) = self.cluster().state.state() else { return BTreeSet::new() };
-        let Some(desired) = &self.desired else { return BTreeSet::new() };
+        let Some(state) = self.cluster().state.state() else {
+            return BTreeSet::new();
+        };
+        let Some(desired) = &self.desired else {
+            return BTreeSet::new();
+        };
         let defined = |root: &str| desired.roots.contains_key(root);
-        state.roots.union(&state.orphans).filter(|root| !defined(root)).map(|root| root.as_str().into()).collect()
+        state
+            .roots
+            .union(&state.orphans)
+            .filter(|root| !defined(root))
+            .map(|root| root.as_str().into())
+            .collect()
     }
 
     /// Makes the plan from what was observed, and asks the gates that need it.
@@ -328,10 +383,21 @@ impl Operation {
     fn make_plan(&self, live: &LiveTree) -> Result<plan::Plan, Failure> {
         match &self.goal {
             Goal::Sync(options) => {
-                let desired = self.desired.as_ref().unwrap_or_else(|| unreachable!("files are read first"));
-                let prune = if options.prune_roots { self.possible_orphans() } else { BTreeSet::new() };
+                let desired = self
+                    .desired
+                    .as_ref()
+                    .unwrap_or_else(|| unreachable!("files are read first"));
+                let prune = if options.prune_roots {
+                    self.possible_orphans()
+                } else {
+                    BTreeSet::new()
+                };
                 let deployed_roots = self.possible_orphans();
-                let diff_options = DiffOptions { deployed_roots, prune, ..DiffOptions::default() };
+                let diff_options = DiffOptions {
+                    deployed_roots,
+                    prune,
+                    ..DiffOptions::default()
+                };
                 Ok(plan::diff(desired, live, &diff_options))
             }
             Goal::Edit(options) => super::edit::plan(options, live),
@@ -345,13 +411,21 @@ impl Operation {
         self.told_files = true;
         let dry_run = self.mode() == Mode::DryRun;
         let names = std::mem::take(&mut self.file_names);
-        self.events.extend(names.iter().map(|name| Event::Importing { file: printable(name).into_owned(), dry_run }));
+        self.events.extend(names.iter().map(|name| Event::Importing {
+            file: printable(name).into_owned(),
+            dry_run,
+        }));
     }
 
     /// Returns the managed roots of the commit, for the state.
     pub(super) fn managed_roots(&self) -> BTreeSet<String> {
-        let Some(desired) = &self.desired else { return BTreeSet::new() };
-        let trimmed = desired.roots.iter().filter(|(_, scope)| **scope == RootScope::Trim);
+        let Some(desired) = &self.desired else {
+            return BTreeSet::new();
+        };
+        let trimmed = desired
+            .roots
+            .iter()
+            .filter(|(_, scope)| **scope == RootScope::Trim);
         trimmed.map(|(root, _)| root.to_string()).collect()
     }
 }
@@ -380,8 +454,12 @@ fn unusable(cluster: &ClusterReading) -> Option<Failure> {
 
 /// Tells whether `/hosts` says something else than the last sync left there.
 fn altered_by_hand(cluster: &ClusterReading) -> bool {
-    let Some(state) = cluster.state.state() else { return false };
-    let Some(deployed) = state.revision() else { return false };
+    let Some(state) = cluster.state.state() else {
+        return false;
+    };
+    let Some(deployed) = state.revision() else {
+        return false;
+    };
     match cluster.version() {
         Ok(ClusterVersion::Stop | ClusterVersion::Paused) | Err(_) => false,
         Ok(version) => !version.is(&deployed) && state.phase == crate::model::cluster::Phase::Clean,

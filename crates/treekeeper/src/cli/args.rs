@@ -28,10 +28,22 @@ pub struct Arguments {
 pub struct Global {
     /// ZooKeeper servers and chroot [env: TREEKEEPER_ZOOKEEPER, then ZC_ZK_CONNECTION_STRING; default:
     /// 127.0.0.1:2181]
-    #[arg(short, long, global = true, value_name = "HOST:PORT[,HOST:PORT...][/CHROOT]", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "HOST:PORT[,HOST:PORT...][/CHROOT]",
+        help_heading = "Global options"
+    )]
     pub zookeeper: Option<String>,
     /// The git repository: ssh, https, or a local path
-    #[arg(short, long, global = true, value_name = "GIT_URL", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "GIT_URL",
+        help_heading = "Global options"
+    )]
     pub url: Option<String>,
     /// The branch [default: the remote's HEAD]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
@@ -40,7 +52,13 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub path: Option<String>,
     /// Where the bare mirror of the repository lives [default: in the user's state directory]
-    #[arg(short, long, global = true, value_name = "DIR", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "DIR",
+        help_heading = "Global options"
+    )]
     pub tree_directory: Option<PathBuf>,
     /// Configuration file [default: treekeeper/treekeeper.toml in the user's and the system's configuration directory]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
@@ -58,10 +76,22 @@ pub struct Global {
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub verbose: bool,
     /// Print errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Global options"
+    )]
     pub quiet: bool,
     /// When to colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Global options"
+    )]
     pub color: ColorArg,
 }
 

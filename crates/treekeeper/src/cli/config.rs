@@ -189,8 +189,11 @@ impl SecretPlace {
     pub fn read(&self) -> Result<String, Problem> {
         let text = match self {
             SecretPlace::File(path) => read_text(path)?,
-            SecretPlace::Env(name) => std::env::var(name)
-                .map_err(|_| Problem::error(format!("the environment variable {name}, named in [auth], is not set")))?,
+            SecretPlace::Env(name) => std::env::var(name).map_err(|_| {
+                Problem::error(format!(
+                    "the environment variable {name}, named in [auth], is not set"
+                ))
+            })?,
         };
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
     }
@@ -201,8 +204,12 @@ impl SecretPlace {
 /// # Errors
 /// Names the file and the reason.
 pub fn read_text(path: &Path) -> Result<String, Problem> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Problem::error(format!("cannot read {}: {error}", printable(&path.to_string_lossy()))))
+    std::fs::read_to_string(path).map_err(|error| {
+        Problem::error(format!(
+            "cannot read {}: {error}",
+            printable(&path.to_string_lossy())
+        ))
+    })
 }
 
 /// Reads the configuration: the named file, else the user's laid over the system's.
@@ -221,13 +228,19 @@ pub fn read(named: Option<&Path>) -> Result<Config, Problem> {
         }
     };
     // Unknown keys of each file were refused with the file's name; this can only fail on the same grounds.
-    toml::Value::Table(table).try_into().map_err(|error| Problem::error(format!("the configuration is wrong: {error}")))
+    toml::Value::Table(table)
+        .try_into()
+        .map_err(|error| Problem::error(format!("the configuration is wrong: {error}")))
 }
 
 fn table(path: &Path) -> Result<toml::Table, Problem> {
     let text = read_text(path)?;
     let wrong = |error: &dyn std::fmt::Display| {
-        Problem::error(format!("{} is wrong: {}", printable(&path.to_string_lossy()), error.to_string().trim_end()))
+        Problem::error(format!(
+            "{} is wrong: {}",
+            printable(&path.to_string_lossy()),
+            error.to_string().trim_end()
+        ))
     };
     toml::from_str::<Config>(&text).map_err(|error| wrong(&error))?;
     toml::from_str(&text).map_err(|error| wrong(&error))
@@ -240,7 +253,11 @@ fn default_paths() -> Vec<PathBuf> {
         .filter(|path| path.is_absolute())
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")));
     let directories = [Some(PathBuf::from("/etc")), user];
-    directories.into_iter().flatten().map(|directory| directory.join("treekeeper/treekeeper.toml")).collect()
+    directories
+        .into_iter()
+        .flatten()
+        .map(|directory| directory.join("treekeeper/treekeeper.toml"))
+        .collect()
 }
 
 fn lay_over(lower: &mut toml::Table, upper: toml::Table) {
@@ -266,7 +283,8 @@ mod tests {
 
     #[test]
     fn the_users_file_lies_over_the_systems() {
-        let mut lower: toml::Table = toml::from_str("lock = 'kazoo'\n[git]\nurl = 'a'\nbranch = 'main'").unwrap();
+        let mut lower: toml::Table =
+            toml::from_str("lock = 'kazoo'\n[git]\nurl = 'a'\nbranch = 'main'").unwrap();
         lay_over(&mut lower, toml::from_str("[git]\nurl = 'b'").unwrap());
         let config: Config = toml::Value::Table(lower).try_into().unwrap();
         assert_eq!(config.git.url.as_deref(), Some("b"));

@@ -39,7 +39,10 @@ pub fn export(setup: &Setup, options: &ExportArgs) -> Result<Exit, Problem> {
     match &options.output {
         None => ui::print_bytes(text.as_bytes())?,
         Some(path) => std::fs::write(path, text).map_err(|error| {
-            Problem::error(format!("cannot write {}: {error}", printable(&path.to_string_lossy())))
+            Problem::error(format!(
+                "cannot write {}: {error}",
+                printable(&path.to_string_lossy())
+            ))
         })?,
     }
     Ok(Exit::Done)
@@ -60,9 +63,14 @@ fn printed(setup: &Setup, path: &str, options: &PrintOptions) -> Result<String, 
 }
 
 async fn read(session: &Session, path: &ZnodePath) -> Result<LiveTree, Problem> {
-    let scope = Scope { subtrees: vec![path.clone()], nodes: Vec::new() };
+    let scope = Scope {
+        subtrees: vec![path.clone()],
+        nodes: Vec::new(),
+    };
     let live = zk::observe(session, &scope, ReadMethod::Batched).await?;
-    let is_there = live.find(path).is_some_and(|node| live.content(node).version.0 >= 0);
+    let is_there = live
+        .find(path)
+        .is_some_and(|node| live.content(node).version.0 >= 0);
     if is_there {
         return Ok(live);
     }
@@ -80,12 +88,16 @@ pub fn get(setup: &Setup, options: &GetArgs) -> Result<Exit, Problem> {
         let session = setup.open().await?;
         let found = match &options.key {
             Some(key) => zk::read_links(&session, |known| links::property(&path, key, known)).await,
-            None => zk::read_links(&session, |known| {
-                let resolved = links::resolve(&path, known)?;
-                let properties = known.properties(&resolved.node)?;
-                Ok(treekeeper_core::model::Value::Object(properties.clone().into_entries()))
-            })
-            .await,
+            None => {
+                zk::read_links(&session, |known| {
+                    let resolved = links::resolve(&path, known)?;
+                    let properties = known.properties(&resolved.node)?;
+                    Ok(treekeeper_core::model::Value::Object(
+                        properties.clone().into_entries(),
+                    ))
+                })
+                .await
+            }
         };
         session.close().await;
         let value = found?.map_err(|error| link_problem(&error))?;
@@ -113,7 +125,9 @@ pub fn resolve(setup: &Setup, options: &ResolveArgs) -> Result<Exit, Problem> {
 /// Returns the node that `path` leads to, symbolic links followed.
 pub async fn resolved(session: &Session, path: &str) -> Result<ZnodePath, Problem> {
     let found = zk::read_links(session, |known| links::resolve(path, known)).await?;
-    found.map(|resolved| resolved.node).map_err(|error| link_problem(&error))
+    found
+        .map(|resolved| resolved.node)
+        .map_err(|error| link_problem(&error))
 }
 
 /// Returns a link error as a problem.
@@ -121,11 +135,16 @@ pub fn link_problem(error: &LinkError) -> Problem {
     Problem::error(printable(&error.to_string()).into_owned())
 }
 
-/// Returns the path that a user typed; trailing slashes are dropped.
+/// Returns the path that a user typed; repeated and trailing slashes are dropped, as the original's client does.
 pub fn znode_path(text: &str) -> Result<ZnodePath, Problem> {
-    let trimmed = text.trim_end_matches('/');
-    let path = if trimmed.is_empty() && !text.is_empty() { "/" } else { trimmed };
-    ZnodePath::parse(path).map_err(|error| Problem::usage(format!("{:?} is not a znode's path: {error}", printable(text))))
+    let wrong = |error: &dyn std::fmt::Display| {
+        Problem::usage(format!("{:?} is not a znode's path: {error}", printable(text)))
+    };
+    if !text.starts_with('/') {
+        return Err(wrong(&"it does not start with /"));
+    }
+    let names: Vec<&str> = text.split('/').filter(|name| !name.is_empty()).collect();
+    ZnodePath::parse(&format!("/{}", names.join("/"))).map_err(|error| wrong(&error))
 }
 
 /// Checks a path that may hold `.` and `..`.
@@ -133,5 +152,8 @@ fn checked(text: &str) -> Result<String, Problem> {
     if text.starts_with('/') {
         return Ok(text.to_owned());
     }
-    Err(Problem::usage(format!("{:?} is not a znode's path: it does not start with /", printable(text))))
+    Err(Problem::usage(format!(
+        "{:?} is not a znode's path: it does not start with /",
+        printable(text)
+    )))
 }

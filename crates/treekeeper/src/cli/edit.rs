@@ -39,8 +39,16 @@ pub fn import(setup: &Setup, options: &ImportArgs) -> Result<Exit, Problem> {
         }
     };
     let trim = if options.trim { Trim::ByRoot } else { Trim::Never };
-    graft.desired.roots.values_mut().for_each(|scope| *scope = RootScope::Trim);
-    let edit = EditOptions { dry_run: options.dry_run, base, edit: Edit::Tree(graft, trim) };
+    graft
+        .desired
+        .roots
+        .values_mut()
+        .for_each(|scope| *scope = RootScope::Trim);
+    let edit = EditOptions {
+        dry_run: options.dry_run,
+        base,
+        edit: Edit::Tree(graft, trim),
+    };
     let receipt = run(setup, edit, options.lock_wait, options.allow_delete)?;
     if receipt.plan.is_some() && setup.json {
         print_json(setup, &receipt, false)?;
@@ -81,15 +89,27 @@ pub fn source_file(path: &Path) -> Result<SourceFile, Problem> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).map_err(wrong)?;
-        return Ok(SourceFile { name: "<stdin>".to_owned(), bytes });
+        return Ok(SourceFile {
+            name: "<stdin>".to_owned(),
+            bytes,
+        });
     }
-    let name = path.file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy());
-    Ok(SourceFile { name: name.into_owned(), bytes: std::fs::read(path).map_err(wrong)? })
+    let name = path
+        .file_name()
+        .map_or_else(|| shown.clone(), |name| name.to_string_lossy());
+    Ok(SourceFile {
+        name: name.into_owned(),
+        bytes: std::fs::read(path).map_err(wrong)?,
+    })
 }
 
 /// Sets properties of a znode.
 pub fn set(setup: &Setup, options: &SetArgs) -> Result<Exit, Problem> {
-    let changes = options.properties.iter().map(|text| property(text)).collect::<Result<Vec<_>, _>>()?;
+    let changes = options
+        .properties
+        .iter()
+        .map(|text| property(text))
+        .collect::<Result<Vec<_>, _>>()?;
     let path = setup.block_on(async {
         let session = setup.open().await?;
         let path = settable(&session, &options.path).await;
@@ -119,7 +139,9 @@ async fn settable(session: &zk::Session, path: &str) -> Result<ZnodePath, Proble
 /// Sets a symbolic link.
 pub fn link(setup: &Setup, options: &LinkArgs) -> Result<Exit, Problem> {
     let (base, name) = match options.source.rsplit_once('/') {
-        Some((base, name)) if !name.is_empty() => (znode_path(if base.is_empty() { "/" } else { base })?, name),
+        Some((base, name)) if !name.is_empty() => {
+            (znode_path(if base.is_empty() { "/" } else { base })?, name)
+        }
         _ => {
             return Err(Problem::usage(format!(
                 "{:?} does not name a link: give the path of a znode, a slash, and the link's name",
@@ -127,14 +149,22 @@ pub fn link(setup: &Setup, options: &LinkArgs) -> Result<Exit, Problem> {
             )));
         }
     };
-    if options.target.is_empty() || name.contains(char::is_whitespace) || options.target.contains(char::is_whitespace) {
-        return Err(Problem::usage("a link's name and target are not empty and hold no blanks"));
+    if options.target.is_empty()
+        || name.contains(char::is_whitespace)
+        || options.target.contains(char::is_whitespace)
+    {
+        return Err(Problem::usage(
+            "a link's name and target are not empty and hold no blanks",
+        ));
     }
     let target = match options.target.strip_suffix('/') {
         Some(_) => format!("{}{name}", options.target),
         None => options.target.clone(),
     };
-    let change_of_link = vec![(Text::from(format!("{name} ->")), Value::String(Text::from(target)))];
+    let change_of_link = vec![(
+        Text::from(format!("{name} ->")),
+        Value::String(Text::from(target)),
+    )];
     change(setup, &base, change_of_link, options.lock_wait)
 }
 
@@ -151,7 +181,11 @@ fn change(
     if path.is_reserved() {
         return Err(reserved(path));
     }
-    let edit = EditOptions { dry_run: false, base: path.clone(), edit: Edit::Properties(changes) };
+    let edit = EditOptions {
+        dry_run: false,
+        base: path.clone(),
+        edit: Edit::Properties(changes),
+    };
     let receipt = run(setup, edit, lock_wait, None)?;
     Ok(end(setup, &receipt))
 }
@@ -178,18 +212,27 @@ fn change_host(
 }
 
 fn reserved(path: &ZnodePath) -> Problem {
-    Problem::error(format!("{} is reserved and not written by hand", printable(path.as_str())))
-        .with_exit(Exit::Refused)
+    Problem::error(format!(
+        "{} is reserved and not written by hand",
+        printable(path.as_str())
+    ))
+    .with_exit(Exit::Refused)
 }
 
 /// Reads `KEY=EXPR`, the expression as in a tree file.
 fn property(text: &str) -> Result<(Text, Value), Problem> {
     let Some((key, source)) = text.split_once('=') else {
-        return Err(Problem::usage(format!("{:?} is not of the form KEY=EXPR", printable(text))));
+        return Err(Problem::usage(format!(
+            "{:?} is not of the form KEY=EXPR",
+            printable(text)
+        )));
     };
     let key = key.trim();
     if key.is_empty() || key.contains(char::is_whitespace) {
-        return Err(Problem::usage(format!("{:?} has no key before the =", printable(text))));
+        return Err(Problem::usage(format!(
+            "{:?} has no key before the =",
+            printable(text)
+        )));
     }
     let value = expression::evaluate(source.trim())
         .map_err(|error| {

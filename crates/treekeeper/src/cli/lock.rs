@@ -18,7 +18,10 @@ pub fn run(setup: &Setup, options: &LockArgs) -> Result<Exit, Problem> {
     })?;
     let text = if setup.json {
         let list: Vec<Value> = contenders.iter().map(as_json).collect();
-        format!("{:#}\n", json!({ "schema": 1, "lock": setup.lock.to_string(), "contenders": list }))
+        format!(
+            "{:#}\n",
+            json!({ "schema": 1, "lock": setup.lock.to_string(), "contenders": list })
+        )
     } else if contenders.is_empty() {
         format!("The {} lock is free.\n", setup.lock)
     } else {
@@ -36,8 +39,10 @@ pub fn run(setup: &Setup, options: &LockArgs) -> Result<Exit, Problem> {
 /// Returns one line about a contender.
 pub fn line(contender: &Contender) -> String {
     let path = treekeeper_core::model::printable(&contender.path);
-    let created = jiff::Timestamp::from_millisecond(contender.created_ms)
-        .map_or_else(|_| "?".to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let created = jiff::Timestamp::from_millisecond(contender.created_ms).map_or_else(
+        |_| "?".to_owned(),
+        |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    );
     let session = match contender.session {
         Some(session) => format!("session 0x{session:x}"),
         None => "left by hand (not ephemeral: it will never expire)".to_owned(),

@@ -32,7 +32,11 @@ pub fn main() -> ExitCode {
             let is_answer = !error.use_stderr();
             // A closed pipe is no reason to fail.
             let _ = error.print();
-            return if is_answer { ExitCode::SUCCESS } else { Exit::Usage.into() };
+            return if is_answer {
+                ExitCode::SUCCESS
+            } else {
+                Exit::Usage.into()
+            };
         }
     };
     ui::set_color(arguments.global.color);

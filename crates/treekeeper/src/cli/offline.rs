@@ -40,7 +40,11 @@ pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem
     } else {
         ui::diagnostics(&diagnostics);
     }
-    Ok(if diagnostics.is_empty() { Exit::Done } else { Exit::Error })
+    Ok(if diagnostics.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Error
+    })
 }
 
 fn read(options: &ValidateArgs) -> Result<Vec<SourceFile>, Problem> {

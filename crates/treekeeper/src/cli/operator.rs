@@ -24,11 +24,23 @@ pub fn stop(setup: &Setup, options: &StopArgs) -> Result<Exit, Problem> {
                 _ => replaced,
             };
             let at = jiff::Timestamp::now().to_string();
-            state.stop = Some(StopNote { reason: options.reason.clone(), by: actor(), at, replaced });
+            state.stop = Some(StopNote {
+                reason: options.reason.clone(),
+                by: actor(),
+                at,
+                replaced,
+            });
         }
-        Ok(VersionChange::Set { version: Value::Null, state })
+        Ok(VersionChange::Set {
+            version: Value::Null,
+            state,
+        })
     })?;
-    ui::say(if already { "The cluster was stopped already." } else { "ALL STOP: no host deploys, no sync goes on." });
+    ui::say(if already {
+        "The cluster was stopped already."
+    } else {
+        "ALL STOP: no host deploys, no sync goes on."
+    });
     ui::hint("`treekeeper resume` ends it");
     Ok(Exit::Done)
 }
@@ -46,9 +58,11 @@ pub fn resume(setup: &Setup, options: &ResumeArgs) -> Result<Exit, Problem> {
         Ok(VersionChange::Set { version, state })
     })?;
     ui::say(&match said.as_str() {
-        "False" => "Resumed with the version False: the tree is incomplete, hosts hold until the next sync has \
+        "False" => {
+            "Resumed with the version False: the tree is incomplete, hosts hold until the next sync has \
                     finished it."
-            .to_owned(),
+                .to_owned()
+        }
         version => format!("Resumed: hosts should run {version}."),
     });
     Ok(Exit::Done)
@@ -58,11 +72,16 @@ pub fn resume(setup: &Setup, options: &ResumeArgs) -> Result<Exit, Problem> {
 pub fn pause(setup: &Setup) -> Result<Exit, Problem> {
     change(setup, |cluster| {
         if cluster.hosts_node.is_some() && cluster.version() == Ok(ClusterVersion::Stop) {
-            return Err(Problem::error("the cluster is stopped, and a pause would lift that")
-                .with_exit(Exit::Stopped)
-                .with_hint("`treekeeper resume` ends the stop"));
+            return Err(
+                Problem::error("the cluster is stopped, and a pause would lift that")
+                    .with_exit(Exit::Stopped)
+                    .with_hint("`treekeeper resume` ends the stop"),
+            );
         }
-        Ok(VersionChange::Set { version: Value::Bool(false), state: state(cluster) })
+        Ok(VersionChange::Set {
+            version: Value::Bool(false),
+            state: state(cluster),
+        })
     })?;
     ui::say("Paused: the version of /hosts is False; the next sync ends it.");
     Ok(Exit::Done)
@@ -104,10 +123,20 @@ fn resumed_version(cluster: &ClusterReading, wanted: Option<&str>) -> Result<Val
         return Ok(Value::String(Text::from(wanted)));
     }
     let noted = state.and_then(|state| state.stop.as_ref()?.replaced.as_deref());
-    let replaced = noted.and_then(|json| json_value(json.as_bytes())).filter(|value| {
-        !matches!(ClusterVersion::from_value(value), ClusterVersion::Stop | ClusterVersion::Invalid(_))
-    });
-    let deployed = || state?.commit.as_deref().map(|commit| Value::String(Text::from(commit)));
+    let replaced = noted
+        .and_then(|json| json_value(json.as_bytes()))
+        .filter(|value| {
+            !matches!(
+                ClusterVersion::from_value(value),
+                ClusterVersion::Stop | ClusterVersion::Invalid(_)
+            )
+        });
+    let deployed = || {
+        state?
+            .commit
+            .as_deref()
+            .map(|commit| Value::String(Text::from(commit)))
+    };
     replaced.or_else(deployed).ok_or_else(|| {
         Problem::error("nothing tells which version to go back to")
             .with_hint("name it: `treekeeper resume VERSION`, with the commit that the hosts run")

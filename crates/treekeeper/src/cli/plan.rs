@@ -38,11 +38,19 @@ pub fn run(setup: &Setup, options: &PlanArgs) -> Result<Exit, Problem> {
         ui::blockers_hints(&receipt.blockers);
     }
     let differs = receipt.plan.as_ref().is_some_and(|plan| !plan.is_empty());
-    Ok(if options.exit_code && differs { Exit::Differences } else { Exit::Done })
+    Ok(if options.exit_code && differs {
+        Exit::Differences
+    } else {
+        Exit::Done
+    })
 }
 
 fn secrets(setup: &Setup, show: bool) -> Secrets<'_> {
-    if show && std::io::stdout().is_terminal() { Secrets::Shown } else { Secrets::Masked(&setup.config.secrets.names) }
+    if show && std::io::stdout().is_terminal() {
+        Secrets::Shown
+    } else {
+        Secrets::Masked(&setup.config.secrets.names)
+    }
 }
 
 /// Prints the plan for people.

@@ -51,18 +51,23 @@ impl Setup {
         let session = session_options(global, &config)?;
         Ok(Setup {
             session,
-            lock: global.lock.map_or(config.lock.unwrap_or_default(), |style| match style {
-                LockArg::Zktools => LockStyle::Zktools,
-                LockArg::Kazoo => LockStyle::Kazoo,
-                LockArg::Both => LockStyle::Both,
-            }),
+            lock: global
+                .lock
+                .map_or(config.lock.unwrap_or_default(), |style| match style {
+                    LockArg::Zktools => LockStyle::Zktools,
+                    LockArg::Kazoo => LockStyle::Kazoo,
+                    LockArg::Both => LockStyle::Both,
+                }),
             overlay: overlay(global, &config),
             json: global.json,
             quiet: global.quiet,
             url: global.url.clone().or_else(|| config.git.url.clone()),
             branch: global.branch.clone().or_else(|| config.git.branch.clone()),
             path: global.path.clone().or_else(|| config.git.path.clone()),
-            tree_directory: global.tree_directory.clone().or_else(|| config.git.mirror.clone()),
+            tree_directory: global
+                .tree_directory
+                .clone()
+                .or_else(|| config.git.mirror.clone()),
             config,
         })
     }
@@ -133,10 +138,15 @@ impl Setup {
             options.fetch_max = timeout;
         }
         if let Some(bytes) = limits.git_memory_bytes {
-            options.limits = ProcessLimits { address_space_bytes_max: (bytes > 0).then_some(bytes), ..options.limits };
+            options.limits = ProcessLimits {
+                address_space_bytes_max: (bytes > 0).then_some(bytes),
+                ..options.limits
+            };
         }
         let mut read = ReadLimits::default();
-        read.file_bytes_max = limits.file_bytes.map_or(read.file_bytes_max, |bytes| bytes as u64);
+        read.file_bytes_max = limits
+            .file_bytes
+            .map_or(read.file_bytes_max, |bytes| bytes as u64);
         if let Some(bytes) = limits.repository_bytes {
             read.total_bytes_max = bytes;
             options.limits.file_bytes_max = Some(bytes);
@@ -155,7 +165,11 @@ impl Setup {
             (None, None) => Duration::ZERO,
         };
         let (_, chroot) = crate::zk::split(&self.session.connect)?;
-        let acl = if self.session.creator_acl { ("auth", "") } else { ("world", "anyone") };
+        let acl = if self.session.creator_acl {
+            ("auth", "")
+        } else {
+            ("world", "anyone")
+        };
         let limits = &self.config.limits;
         let defaults = BatchLimits::default();
         Ok(Context {
@@ -171,7 +185,10 @@ impl Setup {
                     .transaction_operations
                     .unwrap_or(defaults.transaction_operations_max),
                 batch_bytes_max: limits.batch_bytes.unwrap_or(defaults.batch_bytes_max),
-                wire: Wire { chroot_bytes: chroot.len(), acl_bytes: Wire::acl_bytes([acl]) },
+                wire: Wire {
+                    chroot_bytes: chroot.len(),
+                    acl_bytes: Wire::acl_bytes([acl]),
+                },
                 ..defaults
             },
         })
@@ -224,8 +241,17 @@ pub fn overlay(global: &Global, config: &Config) -> Overlay {
 
 fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, Problem> {
     let mut options = SessionOptions::default();
-    let variable = || ZOOKEEPER_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
-    if let Some(connect) = global.zookeeper.clone().or_else(variable).or_else(|| config.zookeeper.clone()) {
+    let variable = || {
+        ZOOKEEPER_VARIABLES
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()))
+    };
+    if let Some(connect) = global
+        .zookeeper
+        .clone()
+        .or_else(variable)
+        .or_else(|| config.zookeeper.clone())
+    {
         options.connect = connect;
     }
     let keys = &config.auth;
@@ -241,12 +267,21 @@ fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, P
     };
     if let Some(tls) = &keys.tls {
         let identity = match (&tls.certificate, &tls.key) {
-            (Some(certificate), Some(key)) => Some((config::read_text(certificate)?, config::read_text(key)?)),
+            (Some(certificate), Some(key)) => {
+                Some((config::read_text(certificate)?, config::read_text(key)?))
+            }
             (None, None) => None,
-            _ => return Err(Problem::error("[auth.tls] needs both certificate and key, or neither")),
+            _ => {
+                return Err(Problem::error(
+                    "[auth.tls] needs both certificate and key, or neither",
+                ));
+            }
         };
         let authorities = tls.ca.as_deref().map(config::read_text).transpose()?;
-        options.tls = Some(TlsFiles { authorities, identity });
+        options.tls = Some(TlsFiles {
+            authorities,
+            identity,
+        });
     }
     options.allow_plaintext = keys.allow_plaintext;
     options.creator_acl = match keys.acl {
@@ -254,13 +289,27 @@ fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, P
         None => options.credentials.is_some(),
     };
     if options.creator_acl && options.credentials.is_none() {
-        return Err(Problem::error("[auth] says acl = \"creator\", but there are no credentials to be the creator"));
+        return Err(Problem::error(
+            "[auth] says acl = \"creator\", but there are no credentials to be the creator",
+        ));
     }
     let limits = &config.limits;
     for (key, value, target) in [
-        ("limits.connect_timeout", &limits.connect_timeout, &mut options.connect_timeout),
-        ("limits.request_timeout", &limits.request_timeout, &mut options.request_timeout),
-        ("limits.session_timeout", &limits.session_timeout, &mut options.session_timeout),
+        (
+            "limits.connect_timeout",
+            &limits.connect_timeout,
+            &mut options.connect_timeout,
+        ),
+        (
+            "limits.request_timeout",
+            &limits.request_timeout,
+            &mut options.request_timeout,
+        ),
+        (
+            "limits.session_timeout",
+            &limits.session_timeout,
+            &mut options.session_timeout,
+        ),
     ] {
         if let Some(text) = value {
             *target = duration(key, text)?;
@@ -273,7 +322,9 @@ fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, P
 fn pair(key: &str, text: &str) -> Result<String, Problem> {
     match text.split_once(':') {
         Some((user, _)) if !user.is_empty() => Ok(text.to_owned()),
-        _ => Err(Problem::error(format!("the secret of [auth] {key} is not of the form user:password"))),
+        _ => Err(Problem::error(format!(
+            "the secret of [auth] {key} is not of the form user:password"
+        ))),
     }
 }
 
@@ -289,13 +340,18 @@ fn duration(key: &str, text: &str) -> Result<Duration, Problem> {
     };
     match digits.trim().parse::<u64>() {
         Ok(number) if unit_ms > 0 => Ok(Duration::from_millis(number.saturating_mul(unit_ms))),
-        _ => Err(Problem::error(format!("{key} = {text:?} is not a duration such as \"30s\""))),
+        _ => Err(Problem::error(format!(
+            "{key} = {text:?} is not a duration such as \"30s\""
+        ))),
     }
 }
 
 /// Returns who runs this, such as `jim@web-1`.
 pub fn actor() -> String {
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    let user = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_default();
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let plain = |text: &str, fallback: &str| {
         let kept: String = text
@@ -304,7 +360,11 @@ pub fn actor() -> String {
             .filter(|character| character.is_ascii_alphanumeric() || "._-".contains(*character))
             .take(64)
             .collect();
-        if kept.is_empty() { fallback.to_owned() } else { kept }
+        if kept.is_empty() {
+            fallback.to_owned()
+        } else {
+            kept
+        }
     };
     format!("{}@{}", plain(&user, "unknown"), plain(&machine, "localhost"))
 }
@@ -315,7 +375,11 @@ pub fn actor() -> String {
 fn mirror_in(directory: &Path) -> PathBuf {
     let is_ours = directory.join("HEAD").exists();
     let is_free = std::fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none());
-    if is_ours || is_free { directory.to_owned() } else { directory.join("treekeeper.git") }
+    if is_ours || is_free {
+        directory.to_owned()
+    } else {
+        directory.join("treekeeper.git")
+    }
 }
 
 /// Returns the mirror's place in the user's state directory, one for each URL.
@@ -325,17 +389,28 @@ fn default_mirror(url: &str) -> Result<PathBuf, Problem> {
         .filter(|path| path.is_absolute())
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")));
     let Some(state) = state else {
-        return Err(Problem::error("no place for the mirror: neither XDG_STATE_HOME nor HOME is set")
-            .with_hint("give --tree-directory DIR"));
+        return Err(
+            Problem::error("no place for the mirror: neither XDG_STATE_HOME nor HOME is set")
+                .with_hint("give --tree-directory DIR"),
+        );
     };
     // What stands before the host in a URL may be a secret and is left out.
     let without_user = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
     let name: String = without_user
         .chars()
-        .map(|character| if character.is_ascii_alphanumeric() || ".-".contains(character) { character } else { '_' })
+        .map(|character| {
+            if character.is_ascii_alphanumeric() || ".-".contains(character) {
+                character
+            } else {
+                '_'
+            }
+        })
         .collect();
     let start = name.len().saturating_sub(120);
-    Ok(state.join("treekeeper/mirrors").join(name[start..].trim_matches(['.', '_'])).with_extension("git"))
+    Ok(state
+        .join("treekeeper/mirrors")
+        .join(name[start..].trim_matches(['.', '_']))
+        .with_extension("git"))
 }
 
 /// Writes an event unless only errors are wanted.

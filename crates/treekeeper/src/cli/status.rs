@@ -17,7 +17,11 @@ pub fn run(setup: &Setup) -> Result<Exit, Problem> {
         session.close().await;
         Ok((cluster, contenders))
     })?;
-    let text = if setup.json { as_json(&cluster, &contenders) } else { as_text(&cluster, &contenders) };
+    let text = if setup.json {
+        as_json(&cluster, &contenders)
+    } else {
+        as_text(&cluster, &contenders)
+    };
     ui::print_bytes(text.as_bytes())?;
     Ok(Exit::Done)
 }
@@ -26,9 +30,11 @@ fn lagging(cluster: &ClusterReading) -> Vec<&Host> {
     let expected = cluster.version().ok();
     match expected {
         Some(ClusterVersion::Stop | ClusterVersion::Paused) | None => Vec::new(),
-        Some(expected) => {
-            cluster.hosts.iter().filter(|host| host.version.as_ref() != Some(&expected)).collect()
-        }
+        Some(expected) => cluster
+            .hosts
+            .iter()
+            .filter(|host| host.version.as_ref() != Some(&expected))
+            .collect(),
     }
 }
 
@@ -47,8 +53,12 @@ fn sentence(cluster: &ClusterReading) -> String {
     let state = cluster.state.state();
     if version == ClusterVersion::Stop {
         let note = state.and_then(|state| state.stop.as_ref());
-        let who = note.map(|note| format!(" by {} at {}", plain(&note.by), plain(&note.at))).unwrap_or_default();
-        let why = note.and_then(|note| note.reason.as_deref()).map(|text| format!(": {}", plain(text)));
+        let who = note
+            .map(|note| format!(" by {} at {}", plain(&note.by), plain(&note.at)))
+            .unwrap_or_default();
+        let why = note
+            .and_then(|note| note.reason.as_deref())
+            .map(|text| format!(": {}", plain(text)));
         return format!("ALL STOP{who}{}.", why.unwrap_or_default());
     }
     if let Some(state) = state.filter(|state| state.phase == Phase::Applying) {
@@ -60,14 +70,19 @@ fn sentence(cluster: &ClusterReading) -> String {
         );
     }
     if version == ClusterVersion::Paused {
-        return "Paused: the version is False; the next sync goes on without asking for convergence.".to_owned();
+        return "Paused: the version is False; the next sync goes on without asking for convergence."
+            .to_owned();
     }
     let lagging = lagging(cluster).len();
     let hosts = cluster.hosts.len();
     match (hosts, lagging) {
         (0, _) => format!("At {}, no hosts.", short(&version)),
         (_, 0) => format!("Converged: {hosts} of {hosts} hosts at {}.", short(&version)),
-        (_, lagging) => format!("Converging: {} of {hosts} hosts at {}.", hosts - lagging, short(&version)),
+        (_, lagging) => format!(
+            "Converging: {} of {hosts} hosts at {}.",
+            hosts - lagging,
+            short(&version)
+        ),
     }
 }
 
@@ -91,11 +106,19 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender]) -> String {
     }
     if let Some(state) = cluster.state.state() {
         if let Some(commit) = &state.commit {
-            lines.push(format!("deployed  {} by {} at {}", plain(commit), plain(&state.by), plain(&state.at)));
+            lines.push(format!(
+                "deployed  {} by {} at {}",
+                plain(commit),
+                plain(&state.by),
+                plain(&state.at)
+            ));
         }
         if cluster.version().ok().and_then(|version| version.revision()) != state.revision()
             && state.phase == Phase::Clean
-            && !matches!(cluster.version(), Ok(ClusterVersion::Stop | ClusterVersion::Paused))
+            && !matches!(
+                cluster.version(),
+                Ok(ClusterVersion::Stop | ClusterVersion::Paused)
+            )
         {
             lines.push("          the version was altered by hand since".to_owned());
         }
@@ -103,7 +126,11 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender]) -> String {
             lines.push(format!("pinned    {}", plain(pinned)));
         }
         if !state.orphans.is_empty() {
-            let roots: Vec<String> = state.orphans.iter().map(|root| format!("/{}", plain(root))).collect();
+            let roots: Vec<String> = state
+                .orphans
+                .iter()
+                .map(|root| format!("/{}", plain(root)))
+                .collect();
             lines.push(format!("orphans   {}", roots.join(" ")));
         }
     }
@@ -125,7 +152,11 @@ fn host_line(host: &Host, cluster: &ClusterReading) -> String {
         Some(ref expected) if host.version.as_ref() != Some(expected) => "  behind",
         Some(_) => "",
     };
-    let error = host.error.as_ref().map(|error| format!("  error: {error}")).unwrap_or_default();
+    let error = host
+        .error
+        .as_ref()
+        .map(|error| format!("  error: {error}"))
+        .unwrap_or_default();
     format!("host      {}  {version}{behind}{error}", host.name)
 }
 

@@ -11,7 +11,11 @@ use crate::engine;
 
 /// Runs a sync to its end and returns its exit code.
 pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
-    let mode = if options.dry_run { Mode::DryRun } else { Mode::Apply };
+    let mode = if options.dry_run {
+        Mode::DryRun
+    } else {
+        Mode::Apply
+    };
     let receipt = receipt(setup, options, mode)?;
     if setup.json {
         print_json(setup, &receipt, options.show_secrets)?;
@@ -51,9 +55,14 @@ fn summary(receipt: &Receipt) {
     if receipt.altered_by_hand && !matches!(receipt.outcome, Outcome::InSync) {
         ui::warning("the version of /hosts had been altered by hand since the last sync");
     }
-    let (Outcome::Applied, Some(plan)) = (&receipt.outcome, &receipt.plan) else { return };
+    let (Outcome::Applied, Some(plan)) = (&receipt.outcome, &receipt.plan) else {
+        return;
+    };
     for spared in &plan.spared {
-        ui::say(&format!("note: {}", treekeeper_core::plan::display::spared_text(spared)));
+        ui::say(&format!(
+            "note: {}",
+            treekeeper_core::plan::display::spared_text(spared)
+        ));
     }
     for orphan in &plan.orphans {
         ui::say(&format!(
@@ -67,12 +76,20 @@ fn summary(receipt: &Receipt) {
 /// Returns `Synced to 0defaced: 2 created, 1 changed, 0 deleted in 1 transaction.`
 pub fn applied(receipt: &Receipt, plan: &Plan) -> String {
     let Counts { create, set, delete } = plan.counts();
-    let revision = receipt.revision.as_ref().map(|revision| format!(" to {revision:.12}")).unwrap_or_default();
+    let revision = receipt
+        .revision
+        .as_ref()
+        .map(|revision| format!(" to {revision:.12}"))
+        .unwrap_or_default();
     let transactions = match receipt.transactions {
         0 => String::new(),
         1 => " in 1 transaction".to_owned(),
         several => format!(" in {several} transactions"),
     };
-    let verb = if receipt.revision.is_some() { "Synced" } else { "Done" };
+    let verb = if receipt.revision.is_some() {
+        "Synced"
+    } else {
+        "Done"
+    };
     format!("{verb}{revision}: {create} created, {set} changed, {delete} deleted{transactions}.")
 }

@@ -55,12 +55,20 @@ pub struct Problem {
 impl Problem {
     /// Returns an ordinary error.
     pub fn error(message: impl Into<String>) -> Problem {
-        Problem { exit: Exit::Error, message: message.into(), hint: None }
+        Problem {
+            exit: Exit::Error,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// Returns a wrong use of the command line.
     pub fn usage(message: impl Into<String>) -> Problem {
-        Problem { exit: Exit::Usage, message: message.into(), hint: None }
+        Problem {
+            exit: Exit::Usage,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// Adds a next step.
@@ -83,19 +91,31 @@ impl Problem {
 
 impl From<ZkError> for Problem {
     fn from(error: ZkError) -> Problem {
-        Problem { exit: Exit::Error, message: error.to_string(), hint: error.hint() }
+        Problem {
+            exit: Exit::Error,
+            message: error.to_string(),
+            hint: error.hint(),
+        }
     }
 }
 
 impl From<GitError> for Problem {
     fn from(error: GitError) -> Problem {
-        Problem { exit: Exit::Error, message: error.to_string(), hint: error.hint() }
+        Problem {
+            exit: Exit::Error,
+            message: error.to_string(),
+            hint: error.hint(),
+        }
     }
 }
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
-        Problem { exit: Exit::Error, message: failure.message, hint: failure.hint }
+        Problem {
+            exit: Exit::Error,
+            message: failure.message,
+            hint: failure.hint,
+        }
     }
 }
 
@@ -123,7 +143,11 @@ pub fn set_color(choice: ColorArg) {
 pub fn set_log(verbose: bool) {
     if verbose {
         let level = tracing::Level::DEBUG;
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
+        tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(std::io::stderr)
+            .without_time()
+            .init();
     }
 }
 
@@ -139,11 +163,12 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
 }
 
 /// Streams text to standard output, with colours only where they are wanted.
-pub fn print_with(
-    write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
-) -> Result<(), Problem> {
+pub fn print_with(write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result) -> Result<(), Problem> {
     let stdout = anstream::stdout().lock();
-    let mut adapter = Adapter { out: std::io::BufWriter::new(stdout), error: None };
+    let mut adapter = Adapter {
+        out: std::io::BufWriter::new(stdout),
+        error: None,
+    };
     let written = write(&mut adapter);
     let flushed = match adapter.error.take() {
         Some(error) => Err(error),
@@ -210,8 +235,15 @@ pub fn diagnostics(found: &[Diagnostic]) {
     for diagnostic in found {
         say(&diagnostic.render());
     }
-    let errors = if found.len() == 1 { "1 error".to_owned() } else { format!("{} errors", found.len()) };
-    error(&format!("the tree files have {errors}; nothing was written"), None);
+    let errors = if found.len() == 1 {
+        "1 error".to_owned()
+    } else {
+        format!("{} errors", found.len())
+    };
+    error(
+        &format!("the tree files have {errors}; nothing was written"),
+        None,
+    );
 }
 
 /// Writes what refuses a sync, and returns its exit code: the first of 5, 4, 6, 3.
@@ -245,9 +277,15 @@ pub fn blockers_hints(found: &[Blocker]) {
 
 /// Returns the exit code of a refusal: the first of 5, 4, 3 that applies.
 pub fn exit_of(found: &[Blocker]) -> Exit {
-    if found.iter().any(|blocker| matches!(blocker, Blocker::Stopped { .. })) {
+    if found
+        .iter()
+        .any(|blocker| matches!(blocker, Blocker::Stopped { .. }))
+    {
         Exit::Stopped
-    } else if found.iter().any(|blocker| matches!(blocker, Blocker::NotConverged { .. })) {
+    } else if found
+        .iter()
+        .any(|blocker| matches!(blocker, Blocker::NotConverged { .. }))
+    {
         Exit::NotConverged
     } else {
         Exit::Refused

@@ -33,9 +33,18 @@ pub struct World {
 pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&Event)) -> Receipt {
     let session = match Session::open(&world.session).await {
         Ok(session) => session,
-        Err(error) => return Receipt { outcome: Outcome::Failed(error.into()), ..Receipt::default() },
+        Err(error) => {
+            return Receipt {
+                outcome: Outcome::Failed(error.into()),
+                ..Receipt::default()
+            };
+        }
     };
-    let mut driver = Driver { session, world, lock: HeldLock::default() };
+    let mut driver = Driver {
+        session,
+        world,
+        lock: HeldLock::default(),
+    };
     let mut answer = Answer::Done;
     loop {
         let request = operation.next(answer, Timestamp::now());
@@ -100,14 +109,17 @@ impl Driver {
                 Answer::Done
             }
             Request::AcquireLock(wait) => self.acquire(wait).await?,
-            Request::Observe(scope) => {
-                Answer::Observed(Box::new(zk::observe(session, &scope, self.world.read_method).await?))
-            }
+            Request::Observe(scope) => Answer::Observed(Box::new(
+                zk::observe(session, &scope, self.world.read_method).await?,
+            )),
             Request::Commit(commitment) => Answer::Commit(zk::commit(session, &commitment).await),
             Request::CheckAccess(plan) => Answer::Denied(zk::denied(session, &plan).await?),
             Request::Settle => {
                 let held = zk::settle(session, &self.lock.candidates).await?;
-                Answer::Settled { held, cluster: zk::read_cluster(session).await? }
+                Answer::Settled {
+                    held,
+                    cluster: zk::read_cluster(session).await?,
+                }
             }
             Request::Inquire => self.inquire().await?,
             Request::ReadBack(plan) => Answer::Differing(zk::differing(session, &plan).await?),
@@ -120,7 +132,10 @@ impl Driver {
     }
 
     fn repository(&mut self) -> Result<&mut RepositorySource, Failure> {
-        self.world.repository.as_mut().ok_or_else(|| Failure::new("no repository is configured").with_hint("give --url"))
+        self.world
+            .repository
+            .as_mut()
+            .ok_or_else(|| Failure::new("no repository is configured").with_hint("give --url"))
     }
 
     async fn acquire(&mut self, wait: Duration) -> Result<Answer, Failure> {
@@ -157,10 +172,18 @@ impl Driver {
     /// Looks once, on a new session; `None` while the old session's candidates are there.
     async fn inquire_once(&mut self, deadline: Instant) -> Result<Option<ClusterReading>, ZkError> {
         let connect_timeout = deadline.saturating_duration_since(Instant::now());
-        let options = SessionOptions { connect_timeout, ..self.world.session.clone() };
+        let options = SessionOptions {
+            connect_timeout,
+            ..self.world.session.clone()
+        };
         // The old session's client goes with it, and asks the server to end it.
         self.session = Session::open(&options).await?;
-        let ours = |path: &str| self.lock.candidates.iter().any(|candidate| candidate.as_str() == path);
+        let ours = |path: &str| {
+            self.lock
+                .candidates
+                .iter()
+                .any(|candidate| candidate.as_str() == path)
+        };
         loop {
             let left = zk::contenders(&self.session, self.world.lock).await?;
             if !left.iter().any(|contender| ours(&contender.path)) {

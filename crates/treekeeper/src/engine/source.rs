@@ -5,7 +5,7 @@ use treekeeper_core::model::Revision;
 use treekeeper_core::operation::Failure;
 use treekeeper_core::treefile::SourceFile;
 
-use crate::git::{self, GitError, GitOptions, Mirror, ReadLimits};
+use crate::git::{GitError, GitOptions, Mirror, ReadLimits};
 
 /// A repository, fetched into a bare mirror when it is first asked for.
 pub struct RepositorySource {
@@ -18,7 +18,12 @@ pub struct RepositorySource {
 impl RepositorySource {
     /// Returns a source that has not been fetched; `revision` names one commit instead of the branch's tip.
     pub fn new(options: GitOptions, revision: Option<String>, limits: ReadLimits) -> RepositorySource {
-        RepositorySource { options, revision, limits, mirror: None }
+        RepositorySource {
+            options,
+            revision,
+            limits,
+            mirror: None,
+        }
     }
 
     /// Fetches, resolves the revision once, and returns it with the repository's root commit.
@@ -28,7 +33,9 @@ impl RepositorySource {
     pub fn fetch(&mut self) -> Result<(Revision, Revision), Failure> {
         let mirror = match &mut self.mirror {
             Some(mirror) => mirror,
-            None => self.mirror.insert(Mirror::open(self.options.clone()).map_err(failure)?),
+            None => self
+                .mirror
+                .insert(Mirror::open(self.options.clone()).map_err(failure)?),
         };
         mirror.fetch().map_err(failure)?;
         let revision = mirror.resolve(self.revision.as_deref()).map_err(failure)?;
@@ -37,7 +44,9 @@ impl RepositorySource {
     }
 
     fn mirror(&mut self) -> Result<&mut Mirror, Failure> {
-        self.mirror.as_mut().ok_or_else(|| Failure::new("the repository was not fetched"))
+        self.mirror
+            .as_mut()
+            .ok_or_else(|| Failure::new("the repository was not fetched"))
     }
 
     /// Returns how `target` lies to `deployed`.
@@ -45,14 +54,7 @@ impl RepositorySource {
     /// # Errors
     /// A mirror that cannot be read.
     pub fn relation(&mut self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
-        let relation = self.mirror()?.relation(deployed, target).map_err(failure)?;
-        Ok(match relation {
-            git::Relation::Same => Relation::Same,
-            git::Relation::Forward => Relation::Forward,
-            git::Relation::Backward => Relation::Backward,
-            git::Relation::Diverged => Relation::Diverged,
-            git::Relation::Unknown => Relation::Unknown,
-        })
+        self.mirror()?.relation(deployed, target).map_err(failure)
     }
 
     /// Returns the tree files at `revision`, `.zk` first, each group sorted.

@@ -48,13 +48,18 @@ pub fn read_files<P: AsRef<Path>>(paths: &[P], limits: &ReadLimits) -> Result<Ve
         sizes.push(metadata.len());
     }
     check_total(sizes.into_iter(), limits)?;
-    paths.iter().map(|path| read_file(path.as_ref(), limits)).collect()
+    paths
+        .iter()
+        .map(|path| read_file(path.as_ref(), limits))
+        .collect()
 }
 
 fn read_file(path: &Path, limits: &ReadLimits) -> Result<SourceFile, GitError> {
     let shown = || escape_bytes(path.as_os_str().as_bytes());
     let name = path.file_name().unwrap_or_default().to_str();
-    let name = name.ok_or_else(|| GitError::FileNameNotUtf8 { path: shown() })?.to_owned();
+    let name = name
+        .ok_or_else(|| GitError::FileNameNotUtf8 { path: shown() })?
+        .to_owned();
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(io_error("open", path))?;
     // It may have grown since it was looked at.

@@ -243,21 +243,35 @@ impl GitError {
         Some(match self {
             GitError::GitMissing => "install git, or put its directory into PATH".to_owned(),
             GitError::MirrorOccupied { path } => {
-                format!("name another directory with --tree-directory, or move {} away", path.display())
+                format!(
+                    "name another directory with --tree-directory, or move {} away",
+                    path.display()
+                )
             }
             GitError::MirrorBusy { path, .. } => {
                 format!("see who holds it: fuser {}.lock", path.display())
             }
             GitError::FetchFailed { url, detail, .. } => fetch_hint(url, detail),
             GitError::LimitExceeded { limit, .. } => {
-                format!("if the repository is to be trusted, raise {} in [git] of treekeeper.toml", limit.setting())
+                format!(
+                    "if the repository is to be trusted, raise {} in [git] of treekeeper.toml",
+                    limit.setting()
+                )
             }
             GitError::MirrorDamaged { path, .. } => {
-                format!("check the disk; the mirror may be deleted at any time: rm -r {}", path.display())
+                format!(
+                    "check the disk; the mirror may be deleted at any time: rm -r {}",
+                    path.display()
+                )
             }
-            GitError::RepositoryEmpty { .. } => "push a branch with tree files: git push origin main".to_owned(),
+            GitError::RepositoryEmpty { .. } => {
+                "push a branch with tree files: git push origin main".to_owned()
+            }
             GitError::NoDefaultBranch { available, .. } | GitError::BranchMissing { available, .. } => {
-                format!("name a branch: --branch {}", available.first().map_or("NAME", String::as_str))
+                format!(
+                    "name a branch: --branch {}",
+                    available.first().map_or("NAME", String::as_str)
+                )
             }
             GitError::RevisionMissing { .. } => "list what there is: git ls-remote URL".to_owned(),
             GitError::RevisionAmbiguous { revision, .. } => {
@@ -266,7 +280,10 @@ impl GitError {
             GitError::DirectoryMissing { .. } | GitError::NotADirectory { .. } => {
                 "set the directory that holds the tree files with --path".to_owned()
             }
-            GitError::NotAFile { path, kind: EntryKind::Symlink } => {
+            GitError::NotAFile {
+                path,
+                kind: EntryKind::Symlink,
+            } => {
                 format!("commit the text itself in place of the link {path}")
             }
             GitError::NotAFile { path, .. } => format!("rename {path} so that it doesn't end in .zk or .zkx"),
@@ -340,7 +357,7 @@ fn fetch_hint(url: &str, detail: &str) -> String {
     }
 }
 
-/// Returns `, it has a, b and 3 more`, or nothing for nothing.
+/// Returns `; there are: a, b and 3 more`, or nothing for nothing.
 fn list(branches: &[String]) -> String {
     const SHOWN_MAX: usize = 8;
     let shown = branches[..branches.len().min(SHOWN_MAX)].join(", ");

@@ -69,7 +69,15 @@ impl Mirror {
         let directory = checked_directory(&options.path)?;
         let place = Place::new(&options.mirror)?;
         let runner = Runner::new(&options.url, &options.limits, &options.environment);
-        Ok(Mirror { options, place, directory, runner, fetched: None, renewed: false, ssh_settled: false })
+        Ok(Mirror {
+            options,
+            place,
+            directory,
+            runner,
+            fetched: None,
+            renewed: false,
+            ssh_settled: false,
+        })
     }
 
     /// Makes the mirror what the remote repository is, trying again as often as the options say.
@@ -106,7 +114,10 @@ impl Mirror {
     }
 
     /// Runs `read` on the locked mirror; if it finds the mirror damaged, makes it again once and runs it again.
-    pub(super) fn repairing<T>(&mut self, read: impl Fn(&Mirror) -> Result<T, GitError>) -> Result<T, GitError> {
+    pub(super) fn repairing<T>(
+        &mut self,
+        read: impl Fn(&Mirror) -> Result<T, GitError>,
+    ) -> Result<T, GitError> {
         let deadline = Instant::now() + self.options.fetch_max;
         let shared = self.place.lock(Hold::Shared, deadline)?;
         match read(self) {
@@ -143,7 +154,9 @@ impl Mirror {
         let mut stdout = Vec::new();
         let mut invocation = local(repository, arguments, input);
         invocation.stdout_bytes_max = LIST_BYTES_MAX;
-        let finished = self.runner.run(invocation, &mut |bytes| stdout.extend_from_slice(bytes))?;
+        let finished = self
+            .runner
+            .run(invocation, &mut |bytes| stdout.extend_from_slice(bytes))?;
         Ok((finished, stdout))
     }
 
@@ -162,7 +175,10 @@ impl Mirror {
 
     /// Returns the error that makes the mirror be made again.
     pub(super) fn damaged(&self, detail: impl Into<String>) -> GitError {
-        GitError::MirrorDamaged { path: self.place.mirror().to_owned(), detail: detail.into() }
+        GitError::MirrorDamaged {
+            path: self.place.mirror().to_owned(),
+            detail: detail.into(),
+        }
     }
 
     /// Returns the commit that each object name stands for, after peeling tags; `None` where there is none.
@@ -171,7 +187,10 @@ impl Mirror {
     pub(super) fn commits(&self, names: &[&str]) -> Result<Vec<Option<Revision>>, GitError> {
         let input: String = names.iter().map(|name| format!("{name}^{{commit}}\n")).collect();
         let output = self.git(["cat-file", "--batch-check"], Input::Bytes(input.into_bytes()))?;
-        let lines: Vec<&str> = output.split(|byte| *byte == b'\n').flat_map(std::str::from_utf8).collect();
+        let lines: Vec<&str> = output
+            .split(|byte| *byte == b'\n')
+            .flat_map(std::str::from_utf8)
+            .collect();
         let answer = |(index, name): (usize, &&str)| {
             let line = lines.get(index).copied().unwrap_or_default();
             let mut words = line.split(' ');
@@ -191,7 +210,9 @@ impl Mirror {
     fn tip(&self) -> Result<Revision, GitError> {
         let branch = self.options.branch.as_deref();
         let fetched = self.fetched.as_ref();
-        let fetched = fetched.ok_or_else(|| GitError::NotFetched { name: branch.unwrap_or("HEAD").to_owned() })?;
+        let fetched = fetched.ok_or_else(|| GitError::NotFetched {
+            name: branch.unwrap_or("HEAD").to_owned(),
+        })?;
         let url = self.options.url.to_string();
         let branch = match (branch, &fetched.head) {
             (Some(branch), _) => branch,
@@ -201,7 +222,10 @@ impl Mirror {
         let Some(id) = fetched.refs.branch(branch) else {
             return Err(match fetched.refs.branches() {
                 available if available.is_empty() => GitError::RepositoryEmpty { url },
-                available => GitError::BranchMissing { branch: escape(branch), available },
+                available => GitError::BranchMissing {
+                    branch: escape(branch),
+                    available,
+                },
             });
         };
         let commit = self.commits(&[id])?.pop().flatten();
@@ -210,19 +234,27 @@ impl Mirror {
 
     /// Returns the commit that a checked name stands for.
     fn resolve_name(&self, revision: &str) -> Result<Revision, GitError> {
-        let missing = || GitError::RevisionMissing { revision: escape(revision) };
+        let missing = || GitError::RevisionMissing {
+            revision: escape(revision),
+        };
         let target = match (&self.fetched, matches!(revision.len(), 40 | 64)) {
             (Some(fetched), _) => fetched.refs.target(revision)?,
             // A whole id means the same thing at any time.
             (None, true) if Revision::parse(revision).is_some() => Target::Digits(revision.to_owned()),
-            (None, _) => return Err(GitError::NotFetched { name: escape(revision) }),
+            (None, _) => {
+                return Err(GitError::NotFetched {
+                    name: escape(revision),
+                });
+            }
         };
         match target {
             Target::Ref(id) => self.commits(&[&id])?.pop().flatten().ok_or_else(missing),
             Target::Digits(digits) => {
                 let commit = self.commits(&[&digits])?.pop().flatten();
                 // Git looks for refs of that name too, and the mirror's refs may be another process's.
-                commit.filter(|commit| commit.as_str().starts_with(&digits)).ok_or_else(missing)
+                commit
+                    .filter(|commit| commit.as_str().starts_with(&digits))
+                    .ok_or_else(missing)
             }
         }
     }
@@ -257,7 +289,14 @@ impl Mirror {
             let format = if id_length == Some(64) { "sha256" } else { "sha1" };
             if !fresh.join("HEAD").exists() {
                 let format = format!("--object-format={format}");
-                let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", &format];
+                let init = [
+                    "init",
+                    "--quiet",
+                    "--bare",
+                    "--template=",
+                    "--initial-branch=main",
+                    &format,
+                ];
                 let (finished, _) = this.run(&fresh, init, Input::Empty)?;
                 if !finished.status.success() {
                     return Err(this.damaged(finished.complaint));
@@ -279,8 +318,17 @@ impl Mirror {
         let mut attempts = 1;
         loop {
             let failure = match attempt(self) {
-                Err(GitError::FetchFailed { url, detail, .. }) => GitError::FetchFailed { url, detail, attempts },
-                Err(error @ GitError::LimitExceeded { limit: Limit::Idle | Limit::Wall, .. }) => error,
+                Err(GitError::FetchFailed { url, detail, .. }) => GitError::FetchFailed {
+                    url,
+                    detail,
+                    attempts,
+                },
+                Err(
+                    error @ GitError::LimitExceeded {
+                        limit: Limit::Idle | Limit::Wall,
+                        ..
+                    },
+                ) => error,
                 other => return other,
             };
             let pause = self.options.retry_pause;
@@ -300,7 +348,9 @@ impl Mirror {
         deadline: Instant,
     ) -> Result<(Head, Option<usize>), GitError> {
         let url = self.options.url.argument();
-        let arguments = ["ls-remote", "--symref", "--", url].into_iter().chain(patterns.iter().copied());
+        let arguments = ["ls-remote", "--symref", "--", url]
+            .into_iter()
+            .chain(patterns.iter().copied());
         let output = self.remote(None, arguments, lock, deadline)?;
         Ok(refs::parse_remote(&output))
     }
@@ -344,7 +394,9 @@ impl Mirror {
             remote: true,
             stdout_bytes_max: LIST_BYTES_MAX,
         };
-        let finished = self.runner.run(invocation, &mut |bytes| stdout.extend_from_slice(bytes))?;
+        let finished = self
+            .runner
+            .run(invocation, &mut |bytes| stdout.extend_from_slice(bytes))?;
         match finished.status.success() {
             true => Ok(stdout),
             false => {
@@ -352,15 +404,25 @@ impl Mirror {
                     true => format!("git ended with {}", finished.status),
                     false => finished.complaint,
                 };
-                Err(GitError::FetchFailed { url: self.options.url.to_string(), attempts: 1, detail })
+                Err(GitError::FetchFailed {
+                    url: self.options.url.to_string(),
+                    attempts: 1,
+                    detail,
+                })
             }
         }
     }
 
     /// Keeps the refs that were fetched, and makes sure that what the tip needs is there.
     fn settle(&mut self, head: Option<Head>) -> Result<(), GitError> {
-        let output = self.git(["for-each-ref", "--format=%(objectname) %(refname)"], Input::Empty)?;
-        self.fetched = Some(Fetched { refs: Refs::parse(&output), head });
+        let output = self.git(
+            ["for-each-ref", "--format=%(objectname) %(refname)"],
+            Input::Empty,
+        )?;
+        self.fetched = Some(Fetched {
+            refs: Refs::parse(&output),
+            head,
+        });
         // Only damage matters here: whoever resolves and reads gets to know everything else.
         match self.tip().and_then(|tip| self.tree_entries(&tip)) {
             Err(error @ GitError::MirrorDamaged { .. }) => {
@@ -379,8 +441,11 @@ impl Mirror {
     /// Joins small packs when there are many; whether it works matters little.
     fn join_packs(&self, deadline: Instant) {
         if self.place.packs() > PACKS_MAX {
-            let mut invocation =
-                local(self.place.mirror(), ["repack", "--geometric=2", "-d", "--quiet"], Input::Empty);
+            let mut invocation = local(
+                self.place.mirror(),
+                ["repack", "--geometric=2", "-d", "--quiet"],
+                Input::Empty,
+            );
             invocation.deadline = Some(deadline);
             let _ = self.runner.run(invocation, &mut |_| {});
         }

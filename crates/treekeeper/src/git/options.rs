@@ -115,7 +115,11 @@ pub struct ReadLimits {
 
 impl Default for ReadLimits {
     fn default() -> ReadLimits {
-        ReadLimits { file_bytes_max: 256 << 20, total_bytes_max: 2 << 30, files_max: 100_000 }
+        ReadLimits {
+            file_bytes_max: 256 << 20,
+            total_bytes_max: 2 << 30,
+            files_max: 100_000,
+        }
     }
 }
 
@@ -131,7 +135,10 @@ impl Environment {
 
     /// Returns the value of a variable, unless it is absent or empty.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(OsString::as_os_str)
+        self.0
+            .get(OsStr::new(name))
+            .filter(|value| !value.is_empty())
+            .map(OsString::as_os_str)
     }
 
     /// Returns the variables.
@@ -143,8 +150,13 @@ impl Environment {
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
     /// Returns what of `variables` is on the list.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Environment {
-        let kept = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Environment(kept.filter(|(name, _): &(OsString, OsString)| is_kept(name)).collect())
+        let kept = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Environment(
+            kept.filter(|(name, _): &(OsString, OsString)| is_kept(name))
+                .collect(),
+        )
     }
 }
 
@@ -158,7 +170,15 @@ mod tests {
 
     #[test]
     fn git_variables_that_could_redirect_are_dropped() {
-        let all = ["HOME", "GIT_DIR", "GIT_EXTERNAL_DIFF", "LANG", "LD_PRELOAD", "GIT_SSH_COMMAND", "no_proxy"];
+        let all = [
+            "HOME",
+            "GIT_DIR",
+            "GIT_EXTERNAL_DIFF",
+            "LANG",
+            "LD_PRELOAD",
+            "GIT_SSH_COMMAND",
+            "no_proxy",
+        ];
         let kept = Environment::from_iter(all.map(|name| (name, "x")));
         let names: Vec<_> = kept.iter().map(|(name, _)| name.to_str().unwrap()).collect();
         assert_eq!(names, ["GIT_SSH_COMMAND", "HOME", "no_proxy"]);

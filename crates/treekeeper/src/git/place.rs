@@ -70,7 +70,12 @@ impl Place {
             make.map_err(io_error("create", parent))?;
         }
         let path = self.beside("lock");
-        let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
+        let open = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path);
         let file = open.map_err(io_error("open", &path))?;
         let started = Instant::now();
         loop {
@@ -83,7 +88,10 @@ impl Place {
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
                     let waited = Duration::from_millis(started.elapsed().as_millis() as u64);
-                    return Err(GitError::MirrorBusy { path: self.mirror.clone(), waited });
+                    return Err(GitError::MirrorBusy {
+                        path: self.mirror.clone(),
+                        waited,
+                    });
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
             }
@@ -113,7 +121,9 @@ impl Place {
             for name in ["HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock"] {
                 let _ = fs::remove_file(self.mirror.join(name));
             }
-            remove_files(&self.mirror.join("refs"), REFS_DEPTH_MAX, &|name| name.ends_with(".lock"));
+            remove_files(&self.mirror.join("refs"), REFS_DEPTH_MAX, &|name| {
+                name.ends_with(".lock")
+            });
             remove_files(&self.mirror.join("objects"), 1, &|name| name.starts_with("tmp_"));
         }
         Ok(())
@@ -123,7 +133,10 @@ impl Place {
     pub(crate) fn make_fresh(&self) -> Result<PathBuf, GitError> {
         let fresh = self.fresh();
         remove_ours(&fresh)?;
-        DirBuilder::new().mode(0o700).create(&fresh).map_err(io_error("create", &fresh))?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&fresh)
+            .map_err(io_error("create", &fresh))?;
         let marker = fresh.join(MARKER);
         fs::write(&marker, MARKER_TEXT).map_err(io_error("write", &marker))?;
         Ok(fresh)
@@ -142,8 +155,13 @@ impl Place {
 
     /// Returns how many packs the mirror has.
     pub(crate) fn packs(&self) -> usize {
-        let Ok(entries) = fs::read_dir(self.mirror.join("objects/pack")) else { return 0 };
-        entries.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "pack")).count()
+        let Ok(entries) = fs::read_dir(self.mirror.join("objects/pack")) else {
+            return 0;
+        };
+        entries
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|end| end == "pack"))
+            .count()
     }
 
     fn beside(&self, end: &str) -> PathBuf {
@@ -156,12 +174,18 @@ impl Place {
 
 /// Returns a function that tells what was attempted on `path` when the file system refused.
 pub(crate) fn io_error<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> GitError + 'a {
-    move |source| GitError::Io { action, path: path.to_owned(), source }
+    move |source| GitError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Tells whether `directory` is a mirror of ours; an empty or absent one is none, anything else is an error.
 fn is_ours(directory: &Path) -> Result<bool, GitError> {
-    let occupied = || GitError::MirrorOccupied { path: directory.to_owned() };
+    let occupied = || GitError::MirrorOccupied {
+        path: directory.to_owned(),
+    };
     match fs::symlink_metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(io_error("look at", directory)(error)),

@@ -96,20 +96,38 @@ pub(crate) struct Runner {
 impl Runner {
     /// Returns a runner for the repository at `url`.
     pub(crate) fn new(url: &GitUrl, limits: &ProcessLimits, environment: &Environment) -> Runner {
-        Runner { limits: limits.clone(), environment: environment.clone(), url: url.clone() }
+        Runner {
+            limits: limits.clone(),
+            environment: environment.clone(),
+            url: url.clone(),
+        }
     }
 
     /// Runs git and hands what it prints to `sink`, piece by piece.
     ///
     /// A process that fails is no error here: its status is in the result.
-    pub(crate) fn run(&self, invocation: Invocation, sink: &mut dyn FnMut(&[u8])) -> Result<Finished, GitError> {
-        let action = invocation.arguments.first().map(|first| first.to_string_lossy().into_owned());
+    pub(crate) fn run(
+        &self,
+        invocation: Invocation,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<Finished, GitError> {
+        let action = invocation
+            .arguments
+            .first()
+            .map(|first| first.to_string_lossy().into_owned());
         let action = action.unwrap_or_default();
         let started = Instant::now();
-        let own = self.limits.wall_max.filter(|wall| !wall.is_zero()).map(|wall| started + wall);
+        let own = self
+            .limits
+            .wall_max
+            .filter(|wall| !wall.is_zero())
+            .map(|wall| started + wall);
         let watch = Watch {
             deadline: own.into_iter().chain(invocation.deadline).min(),
-            idle_max: self.limits.idle_max.filter(|idle| invocation.remote && !idle.is_zero()),
+            idle_max: self
+                .limits
+                .idle_max
+                .filter(|idle| invocation.remote && !idle.is_zero()),
             stdout_bytes_max: invocation.stdout_bytes_max,
         };
         let mut command = self.command(&invocation);
@@ -144,7 +162,10 @@ impl Runner {
         }
         match limit_behind(status, &stderr) {
             Some(limit) if self.allowed(limit).is_some() => Err(self.exceeded(action, limit, started)),
-            _ => Ok(Finished { status, complaint: useful_lines(&stderr) }),
+            _ => Ok(Finished {
+                status,
+                complaint: useful_lines(&stderr),
+            }),
         }
     }
 
@@ -152,7 +173,9 @@ impl Runner {
     fn command(&self, invocation: &Invocation) -> Command {
         let mut command = Command::new("sh");
         command.arg("-c").arg(self.limits_script()).arg("sh");
-        command.arg("--git-dir").arg(invocation.repository.unwrap_or(Path::new("/dev/null")));
+        command
+            .arg("--git-dir")
+            .arg(invocation.repository.unwrap_or(Path::new("/dev/null")));
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
@@ -165,15 +188,27 @@ impl Runner {
         command.envs(self.environment.iter());
         // Many threads reserve one arena each, and a machine with many cores would fill the address space.
         command.env("MALLOC_ARENA_MAX", "2");
-        command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_NO_REPLACE_OBJECTS", "1");
+        command
+            .env("LC_ALL", "C")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_REPLACE_OBJECTS", "1");
         // Stronger than any `protocol.*.allow` of the user's configuration.
-        command.env("GIT_ALLOW_PROTOCOL", if is_local { "ssh:https:file" } else { "ssh:https" });
+        command.env(
+            "GIT_ALLOW_PROTOCOL",
+            if is_local { "ssh:https:file" } else { "ssh:https" },
+        );
         let settings = self.url.settings();
         command.env("GIT_CONFIG_COUNT", settings.len().to_string());
         for (index, (key, value)) in settings.into_iter().enumerate() {
-            command.env(format!("GIT_CONFIG_KEY_{index}"), key).env(format!("GIT_CONFIG_VALUE_{index}"), value);
+            command
+                .env(format!("GIT_CONFIG_KEY_{index}"), key)
+                .env(format!("GIT_CONFIG_VALUE_{index}"), value);
         }
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -186,13 +221,22 @@ impl Runner {
                 let _ = write!(script, "ulimit {option} {value} 2>/dev/null || :; ");
             }
         };
-        set("-v", limits.address_space_bytes_max.map(|bytes| bytes.div_ceil(1024)));
+        set(
+            "-v",
+            limits.address_space_bytes_max.map(|bytes| bytes.div_ceil(1024)),
+        );
         // POSIX counts blocks of 512 bytes.
         set("-f", limits.file_bytes_max.map(|bytes| bytes.div_ceil(512)));
         set("-n", limits.open_files_max);
         // The signal that names the limit comes before the one that can't be caught.
         set("-S -t", limits.cpu_seconds_max);
-        set("-H -t", limits.cpu_seconds_max.filter(|seconds| *seconds > 0).map(|seconds| seconds + 5));
+        set(
+            "-H -t",
+            limits
+                .cpu_seconds_max
+                .filter(|seconds| *seconds > 0)
+                .map(|seconds| seconds + 5),
+        );
         // Without the signal git gets, and tells, the error of its write.
         script.push_str("trap '' XFSZ 2>/dev/null; exec git \"$@\"");
         script
@@ -201,11 +245,18 @@ impl Runner {
     /// Returns the value of a limit in words.
     fn allowed(&self, limit: Limit) -> Option<String> {
         let limits = &self.limits;
-        let bytes = |value: Option<u64>| value.filter(|value| *value > 0).map(|value| format!("{value} bytes"));
+        let bytes = |value: Option<u64>| {
+            value
+                .filter(|value| *value > 0)
+                .map(|value| format!("{value} bytes"))
+        };
         match limit {
             Limit::Wall => limits.wall_max.map(|wall| format!("{wall:?}")),
             Limit::Idle => limits.idle_max.map(|idle| format!("{idle:?}")),
-            Limit::Cpu => limits.cpu_seconds_max.filter(|value| *value > 0).map(|value| format!("{value} s")),
+            Limit::Cpu => limits
+                .cpu_seconds_max
+                .filter(|value| *value > 0)
+                .map(|value| format!("{value} s")),
             Limit::AddressSpace => bytes(limits.address_space_bytes_max),
             Limit::FileSize => bytes(limits.file_bytes_max),
             Limit::Output => None,
@@ -219,12 +270,18 @@ impl Runner {
             _ => self.allowed(limit),
         };
         let allowed = allowed.unwrap_or_else(|| "what was asked for".to_owned());
-        GitError::LimitExceeded { action, limit, allowed }
+        GitError::LimitExceeded {
+            action,
+            limit,
+            allowed,
+        }
     }
 
     /// Returns whether this runner's user has chosen how ssh is started, other than by the configuration.
     pub(crate) fn names_ssh(&self) -> bool {
-        ["GIT_SSH", "GIT_SSH_COMMAND", "SSH_ASKPASS"].iter().any(|name| self.environment.get(name).is_some())
+        ["GIT_SSH", "GIT_SSH_COMMAND", "SSH_ASKPASS"]
+            .iter()
+            .any(|name| self.environment.get(name).is_some())
     }
 
     /// Makes ssh fail where it would ask: git runs in the background, where a question at the terminal would stop it.
@@ -273,7 +330,11 @@ impl Watch {
         let mut quiet_polls = 0;
         loop {
             let event = events.recv_timeout(if open == 0 { Duration::ZERO } else { POLL });
-            quiet_polls = if ended.is_some() && event.is_err() { quiet_polls + 1 } else { 0 };
+            quiet_polls = if ended.is_some() && event.is_err() {
+                quiet_polls + 1
+            } else {
+                0
+            };
             match event {
                 Ok(Event::Stdout(bytes)) => {
                     spoke = Instant::now();
@@ -357,7 +418,10 @@ fn kill_group(child: &mut Child) {
         return;
     }
     let script = "kill -s KILL -- \"-$1\"";
-    let _ = Command::new("sh").args(["-c", script, "sh", &child.id().to_string()]).stderr(Stdio::null()).status();
+    let _ = Command::new("sh")
+        .args(["-c", script, "sh", &child.id().to_string()])
+        .stderr(Stdio::null())
+        .status();
     let _ = child.kill();
     let killed = Instant::now();
     while matches!(child.try_wait(), Ok(None)) && killed.elapsed() < REAP_MAX {
@@ -382,7 +446,12 @@ fn limit_behind(status: ExitStatus, stderr: &[u8]) -> Option<Limit> {
         Some(25) => Some(Limit::FileSize),
         _ if says(&["died of signal 24"]) => Some(Limit::Cpu),
         _ if says(&["died of signal 25", "File too large"]) => Some(Limit::FileSize),
-        _ if says(&["ut of memory", "Cannot allocate memory", "error while loading shared libraries"]) => {
+        _ if says(&[
+            "ut of memory",
+            "Cannot allocate memory",
+            "error while loading shared libraries",
+        ]) =>
+        {
             Some(Limit::AddressSpace)
         }
         _ => None,

@@ -50,11 +50,17 @@ impl Mirror {
 
     /// Returns the entries of the configured directory.
     pub(super) fn tree_entries(&self, revision: &Revision) -> Result<Vec<Entry>, GitError> {
-        let missing = || GitError::DirectoryMissing { path: self.directory_name(), revision: revision.to_string() };
+        let missing = || GitError::DirectoryMissing {
+            path: self.directory_name(),
+            revision: revision.to_string(),
+        };
         let mut tree = revision.to_string();
         for component in &self.directory {
             let entries = self.list(&tree, Sizes::Ignored)?;
-            let entry = entries.into_iter().find(|entry| entry.name == component.as_bytes()).ok_or_else(missing)?;
+            let entry = entries
+                .into_iter()
+                .find(|entry| entry.name == component.as_bytes())
+                .ok_or_else(missing)?;
             if entry.kind != EntryKind::Directory {
                 return Err(GitError::NotADirectory {
                     path: self.directory_name(),
@@ -70,7 +76,10 @@ impl Mirror {
     /// Returns the entries of one tree.
     fn list(&self, tree: &str, sizes: Sizes) -> Result<Vec<Entry>, GitError> {
         let long = (sizes == Sizes::Wanted).then_some("-l");
-        let arguments = ["ls-tree", "-z", "--full-tree"].into_iter().chain(long).chain([tree]);
+        let arguments = ["ls-tree", "-z", "--full-tree"]
+            .into_iter()
+            .chain(long)
+            .chain([tree]);
         let output = self.git(arguments, Input::Empty)?;
         let lines = output.split(|byte| *byte == 0).filter(|line| !line.is_empty());
         lines
@@ -82,16 +91,15 @@ impl Mirror {
     }
 
     /// Picks the tree files, with their names, and holds them against the limits.
-    fn tree_files(
-        &self,
-        entries: Vec<Entry>,
-        limits: &ReadLimits,
-    ) -> Result<Vec<(Entry, String)>, GitError> {
+    fn tree_files(&self, entries: Vec<Entry>, limits: &ReadLimits) -> Result<Vec<(Entry, String)>, GitError> {
         let mut files = Vec::new();
         for entry in entries.into_iter().filter(|entry| is_tree_file(&entry.name)) {
             let path = self.path_of(&entry.name);
             if entry.kind != EntryKind::File {
-                return Err(GitError::NotAFile { path, kind: entry.kind });
+                return Err(GitError::NotAFile {
+                    path,
+                    kind: entry.kind,
+                });
             }
             let Ok(name) = String::from_utf8(entry.name.clone()) else {
                 return Err(GitError::FileNameNotUtf8 { path });
@@ -109,7 +117,10 @@ impl Mirror {
             return Ok(Vec::new());
         }
         let ids: String = files.iter().map(|(entry, _)| format!("{}\n", entry.id)).collect();
-        let total: u64 = files.iter().map(|(entry, _)| entry.bytes.unwrap_or(0) + FRAME_BYTES_MAX).sum();
+        let total: u64 = files
+            .iter()
+            .map(|(entry, _)| entry.bytes.unwrap_or(0) + FRAME_BYTES_MAX)
+            .sum();
         let mut blobs = Blobs::new(&files);
         let finished = self.stream(
             ["cat-file", "--batch", "--buffer"],
@@ -122,10 +133,16 @@ impl Mirror {
             let name = files.get(read.len()).map_or("files", |(_, name)| name);
             return Err(self.damaged(format!("can't read {}: {}", escape(name), finished.complaint)));
         }
-        let checked = files.into_iter().zip(read).map(|((entry, name), bytes)| match is_blob_id(&entry.id, &bytes) {
-            true => Ok(SourceFile { name, bytes }),
-            false => Err(self.damaged(format!("{} is not what its id {} says", escape(&name), entry.id))),
-        });
+        let checked =
+            files
+                .into_iter()
+                .zip(read)
+                .map(|((entry, name), bytes)| match is_blob_id(&entry.id, &bytes) {
+                    true => Ok(SourceFile { name, bytes }),
+                    false => {
+                        Err(self.damaged(format!("{} is not what its id {} says", escape(&name), entry.id)))
+                    }
+                });
         checked.collect()
     }
 
@@ -137,7 +154,10 @@ impl Mirror {
     }
 
     fn path_of(&self, name: &[u8]) -> String {
-        let above = self.directory.iter().map(|component| format!("{}/", escape(component)));
+        let above = self
+            .directory
+            .iter()
+            .map(|component| format!("{}/", escape(component)));
         above.chain([escape_bytes(name)]).collect()
     }
 }
@@ -157,7 +177,10 @@ impl Blobs {
     fn new(files: &[(Entry, String)]) -> Blobs {
         let expect = |(entry, _): &(Entry, String)| {
             let bytes = entry.bytes.unwrap_or(0);
-            (format!("{} blob {bytes}\n", entry.id).into_bytes(), bytes as usize)
+            (
+                format!("{} blob {bytes}\n", entry.id).into_bytes(),
+                bytes as usize,
+            )
         };
         Blobs {
             expected: files.iter().rev().map(expect).collect(),
@@ -205,8 +228,11 @@ impl Blobs {
 
 /// Returns the components of the directory that holds the tree files, none for the root; refuses what leads elsewhere.
 pub(crate) fn checked_directory(path: &str) -> Result<Vec<String>, GitError> {
-    let components: Vec<String> =
-        path.split('/').filter(|part| !matches!(*part, "" | ".")).map(str::to_owned).collect();
+    let components: Vec<String> = path
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .map(str::to_owned)
+        .collect();
     let is_hostile = path.starts_with('/')
         || path.is_empty()
         || path.chars().any(char::is_control)
@@ -232,19 +258,31 @@ pub(crate) fn by_layer(one: &str, other: &str) -> std::cmp::Ordering {
 pub(crate) fn check_file(path: &str, bytes: u64, limits: &ReadLimits) -> Result<(), GitError> {
     let bytes_max = limits.file_bytes_max;
     match bytes > bytes_max {
-        true => Err(GitError::FileTooLarge { path: path.to_owned(), bytes, bytes_max }),
+        true => Err(GitError::FileTooLarge {
+            path: path.to_owned(),
+            bytes,
+            bytes_max,
+        }),
         false => Ok(()),
     }
 }
 
 /// Refuses files that are too many or too big together.
 pub(crate) fn check_total(sizes: impl Iterator<Item = u64>, limits: &ReadLimits) -> Result<(), GitError> {
-    let (files, bytes) = sizes.fold((0, 0_u64), |(files, sum), bytes| (files + 1, sum.saturating_add(bytes)));
+    let (files, bytes) = sizes.fold((0, 0_u64), |(files, sum), bytes| {
+        (files + 1, sum.saturating_add(bytes))
+    });
     if files > limits.files_max {
-        return Err(GitError::TooManyFiles { files, files_max: limits.files_max });
+        return Err(GitError::TooManyFiles {
+            files,
+            files_max: limits.files_max,
+        });
     }
     match bytes > limits.total_bytes_max {
-        true => Err(GitError::TreeTooLarge { bytes, bytes_max: limits.total_bytes_max }),
+        true => Err(GitError::TreeTooLarge {
+            bytes,
+            bytes_max: limits.total_bytes_max,
+        }),
         false => Ok(()),
     }
 }
@@ -254,8 +292,7 @@ fn parse_entry(line: &[u8], sizes: Sizes) -> Option<Entry> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let mut words = std::str::from_utf8(&line[..tab]).ok()?.split_ascii_whitespace();
     let kind = match words.next()? {
-        // Old tools wrote group bits; git takes these for regular files too.
-        "100644" | "100755" | "100664" => EntryKind::File,
+        "100644" | "100755" => EntryKind::File,
         "120000" => EntryKind::Symlink,
         "160000" => EntryKind::Submodule,
         "040000" => EntryKind::Directory,
@@ -266,7 +303,12 @@ fn parse_entry(line: &[u8], sizes: Sizes) -> Option<Entry> {
         (EntryKind::File, Sizes::Wanted) => Some(words.next()?.parse().ok()?),
         _ => None,
     };
-    Some(Entry { kind, id, bytes, name: line[tab + 1..].to_vec() })
+    Some(Entry {
+        kind,
+        id,
+        bytes,
+        name: line[tab + 1..].to_vec(),
+    })
 }
 
 #[cfg(test)]
@@ -274,7 +316,15 @@ mod tests {
     use super::*;
 
     fn file(id: &str, bytes: u64) -> (Entry, String) {
-        (Entry { kind: EntryKind::File, id: id.to_owned(), bytes: Some(bytes), name: Vec::new() }, String::new())
+        (
+            Entry {
+                kind: EntryKind::File,
+                id: id.to_owned(),
+                bytes: Some(bytes),
+                name: Vec::new(),
+            },
+            String::new(),
+        )
     }
 
     #[test]
@@ -289,7 +339,12 @@ mod tests {
 
     #[test]
     fn a_blob_that_is_not_as_expected_ends_the_reading() {
-        for output in ["aa missing\nbb blob 1\nx\n", "aa blob 2\nxyz", "aa commit 3\nxyz\n", "aa blob 3\nxy"] {
+        for output in [
+            "aa missing\nbb blob 1\nx\n",
+            "aa blob 2\nxyz",
+            "aa commit 3\nxyz\n",
+            "aa blob 3\nxy",
+        ] {
             let mut blobs = Blobs::new(&[file("aa", 3), file("bb", 1)]);
             blobs.take(output.as_bytes());
             assert_eq!(blobs.finish(), Vec::<Vec<u8>>::new(), "{output}");
@@ -301,7 +356,9 @@ mod tests {
         let mut names = ["b.zkx", "b.zk", "a.zkx", ".zk", "B.zk", "a.zk"];
         names.sort_by(|one, other| by_layer(one, other));
         assert_eq!(names, [".zk", "B.zk", "a.zk", "b.zk", "a.zkx", "b.zkx"]);
-        assert!(is_tree_file(b".zk") && !is_tree_file(b"a.ZK") && !is_tree_file(b"a.zk~") && !is_tree_file(b"zk"));
+        assert!(
+            is_tree_file(b".zk") && !is_tree_file(b"a.ZK") && !is_tree_file(b"a.zk~") && !is_tree_file(b"zk")
+        );
     }
 
     #[test]

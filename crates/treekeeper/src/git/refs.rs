@@ -38,7 +38,9 @@ pub(crate) struct Refs(BTreeMap<String, String>);
 impl Refs {
     /// Reads what `for-each-ref --format=%(objectname) %(refname)` prints; names that aren't UTF-8 are left out.
     pub(crate) fn parse(output: &[u8]) -> Refs {
-        let lines = output.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+        let lines = output
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| std::str::from_utf8(line).ok());
         let pairs = lines.filter_map(|line| line.split_once(' '));
         Refs(pairs.map(|(id, name)| (name.to_owned(), id.to_owned())).collect())
     }
@@ -50,7 +52,11 @@ impl Refs {
 
     /// Returns the names of the branches, sorted and escaped.
     pub(crate) fn branches(&self) -> Vec<String> {
-        self.0.keys().filter_map(|name| name.strip_prefix(BRANCHES)).map(escape).collect()
+        self.0
+            .keys()
+            .filter_map(|name| name.strip_prefix(BRANCHES))
+            .map(escape)
+            .collect()
     }
 
     /// Returns the branch that is meant when none is named.
@@ -64,7 +70,11 @@ impl Refs {
             Head::Branch(_) | Head::Unborn => HeadKind::Unborn,
             Head::Detached => HeadKind::Detached,
         };
-        Err(GitError::NoDefaultBranch { url: url.to_owned(), kind, available })
+        Err(GitError::NoDefaultBranch {
+            url: url.to_owned(),
+            kind,
+            available,
+        })
     }
 
     /// Returns what `revision`, a checked name, stands for.
@@ -85,7 +95,9 @@ impl Refs {
             (None, Some(id), _) => Ok(Target::Ref(id.to_owned())),
             (None, None, Some(id)) => Ok(Target::Ref(id.clone())),
             (None, None, None) if is_digits(revision) => Ok(Target::Digits(revision.to_owned())),
-            (None, None, None) => Err(GitError::RevisionMissing { revision: revision.to_owned() }),
+            (None, None, None) => Err(GitError::RevisionMissing {
+                revision: revision.to_owned(),
+            }),
         }
     }
 }
@@ -94,11 +106,18 @@ impl Refs {
 pub(crate) fn parse_remote(output: &[u8]) -> (Head, Option<usize>) {
     let mut head = Head::Unborn;
     let mut length = None;
-    for line in output.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()) {
-        let Some((value, name)) = line.split_once('\t') else { continue };
+    for line in output
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| std::str::from_utf8(line).ok())
+    {
+        let Some((value, name)) = line.split_once('\t') else {
+            continue;
+        };
         match value.strip_prefix("ref: ") {
             Some(target) if name == "HEAD" => {
-                head = target.strip_prefix(BRANCHES).map_or(Head::Detached, |name| Head::Branch(name.to_owned()));
+                head = target
+                    .strip_prefix(BRANCHES)
+                    .map_or(Head::Detached, |name| Head::Branch(name.to_owned()));
             }
             Some(_) => {}
             None => {
@@ -131,7 +150,9 @@ pub(crate) fn checked_revision(name: &str) -> Result<String, GitError> {
         && name.split('/').all(is_component);
     match is_name {
         true => Ok(name.to_owned()),
-        false => Err(GitError::NameRefused { name: escape_bytes(name.as_bytes()) }),
+        false => Err(GitError::NameRefused {
+            name: escape_bytes(name.as_bytes()),
+        }),
     }
 }
 
@@ -149,8 +170,28 @@ mod tests {
             assert!(checked_revision(name).is_ok(), "{name}");
         }
         for name in [
-            "", "-x", "--upload-pack=x", "a..b", "a b", "main~1", "main^{tree}", "a:b", "@", "@{-1}", "a@{1}", "/a", "a/",
-            "a//b", ".a", "a/.b", "a.lock", "a.", "a\nb", "*", "a[b", "a\\b",
+            "",
+            "-x",
+            "--upload-pack=x",
+            "a..b",
+            "a b",
+            "main~1",
+            "main^{tree}",
+            "a:b",
+            "@",
+            "@{-1}",
+            "a@{1}",
+            "/a",
+            "a/",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "a.",
+            "a\nb",
+            "*",
+            "a[b",
+            "a\\b",
         ] {
             assert!(checked_revision(name).is_err(), "{name}");
         }
@@ -161,19 +202,31 @@ mod tests {
     fn a_name_of_a_branch_and_a_tag_is_ambiguous_only_if_they_differ() {
         let refs = Refs::parse(b"11 refs/heads/a\n22 refs/tags/a\n33 refs/heads/beef\n33 refs/tags/beef\n");
         let target = |name: &str| refs.target(name).map_err(|error| error.to_string());
-        assert_eq!(target("a"), Err("a is ambiguous: a branch and a tag have this name".to_owned()));
+        assert_eq!(
+            target("a"),
+            Err("a is ambiguous: a branch and a tag have this name".to_owned())
+        );
         assert_eq!(target("refs/tags/a"), Ok(Target::Ref("22".to_owned())));
         assert_eq!(target("beef"), Ok(Target::Ref("33".to_owned())));
         assert_eq!(target("beefed"), Ok(Target::Digits("beefed".to_owned())));
-        assert_eq!(target("b"), Err("b is not a branch, tag or commit of the repository".to_owned()));
+        assert_eq!(
+            target("b"),
+            Err("b is not a branch, tag or commit of the repository".to_owned())
+        );
     }
 
     #[test]
     fn head_is_read_from_the_remote_s_answer() {
         let id = "1".repeat(40);
         let read = |text: &str| parse_remote(text.replace("ID", &id).as_bytes());
-        assert_eq!(read("ref: refs/heads/a/b\tHEAD\nID\tHEAD\nID\trefs/heads/HEAD\n"), (Head::Branch("a/b".to_owned()), Some(40)));
-        assert_eq!(read("ID\tHEAD\nref: refs/heads/x\trefs/remotes/o/HEAD\n"), (Head::Detached, Some(40)));
+        assert_eq!(
+            read("ref: refs/heads/a/b\tHEAD\nID\tHEAD\nID\trefs/heads/HEAD\n"),
+            (Head::Branch("a/b".to_owned()), Some(40))
+        );
+        assert_eq!(
+            read("ID\tHEAD\nref: refs/heads/x\trefs/remotes/o/HEAD\n"),
+            (Head::Detached, Some(40))
+        );
         assert_eq!(read("ID\trefs/heads/HEAD\n"), (Head::Unborn, Some(40)));
         assert_eq!(read(""), (Head::Unborn, None));
     }

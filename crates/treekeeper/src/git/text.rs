@@ -51,7 +51,10 @@ pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
 pub(crate) fn useful_lines(stderr: &[u8]) -> String {
     let mut lines: Vec<String> = stderr
         .split(|byte| *byte == b'\n')
-        .filter_map(|line| line.rsplit(|byte| *byte == b'\r').find(|part| !part.trim_ascii().is_empty()))
+        .filter_map(|line| {
+            line.rsplit(|byte| *byte == b'\r')
+                .find(|part| !part.trim_ascii().is_empty())
+        })
         .map(|line| escape_bytes(line.trim_ascii()))
         .filter(|line| !is_progress(line))
         .map(|line| mask_userinfo(&shorten(&line)))
@@ -70,7 +73,9 @@ pub(crate) fn mask_userinfo(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         masked.push_str(before);
-        let end = after.find(|c: char| matches!(c, '/' | '\'' | '"') || c.is_whitespace()).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| matches!(c, '/' | '\'' | '"') || c.is_whitespace())
+            .unwrap_or(after.len());
         let userinfo = after[..end].rfind('@').map_or("", |at| &after[..at]);
         let is_secret = userinfo.contains(':') || !before.ends_with("ssh://");
         if !userinfo.is_empty() && is_secret {
@@ -110,7 +115,10 @@ mod tests {
 
     #[test]
     fn controls_bidi_and_bad_bytes_are_written_out() {
-        assert_eq!(escape("a\x1b[2Jb\n\u{202e}c\u{200b}é"), "a\\u{1b}[2Jb\\n\\u{202e}c\\u{200b}é");
+        assert_eq!(
+            escape("a\x1b[2Jb\n\u{202e}c\u{200b}é"),
+            "a\\u{1b}[2Jb\\n\\u{202e}c\\u{200b}é"
+        );
         assert_eq!(escape_bytes(b"a\xff\x07.zk"), "a\\xff\\u{7}.zk");
     }
 

@@ -76,7 +76,9 @@ impl GitUrl {
     ///
     /// They go through `GIT_CONFIG_COUNT` into the environment, where only the same user can look.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
-        let Some(userinfo) = &self.userinfo else { return Vec::new() };
+        let Some(userinfo) = &self.userinfo else {
+            return Vec::new();
+        };
         match userinfo.contains(':') {
             true => {
                 let header = format!("Authorization: Basic {}", base64(userinfo.as_bytes()));
@@ -103,7 +105,10 @@ impl fmt::Debug for GitUrl {
 /// Tells whether git would take `text` for `HELPER::ADDRESS`.
 fn is_remote_helper(text: &str) -> bool {
     let name = text.find("::").map_or("", |at| &text[..at]);
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
 }
 
 fn with_scheme(scheme: &str, rest: &str, refuse: impl Fn(&str) -> GitError) -> Result<GitUrl, GitError> {
@@ -111,9 +116,16 @@ fn with_scheme(scheme: &str, rest: &str, refuse: impl Fn(&str) -> GitError) -> R
         "ssh" | "git+ssh" | "ssh+git" => ssh(rest, refuse),
         "https" => https(rest, refuse),
         "file" if rest.starts_with('/') => local(rest, refuse),
-        "file" => Err(refuse("file:// needs an absolute path, as in file:///srv/trees.git")),
-        "http" | "git" => Err(refuse(&format!("{scheme}:// lets anyone on the way change the tree"))),
-        _ => Err(refuse(&format!("{}:// is not a transport of treekeeper", escape(scheme)))),
+        "file" => Err(refuse(
+            "file:// needs an absolute path, as in file:///srv/trees.git",
+        )),
+        "http" | "git" => Err(refuse(&format!(
+            "{scheme}:// lets anyone on the way change the tree"
+        ))),
+        _ => Err(refuse(&format!(
+            "{}:// is not a transport of treekeeper",
+            escape(scheme)
+        ))),
     }
 }
 
@@ -127,7 +139,12 @@ fn ssh(rest: &str, refuse: impl Fn(&str) -> GitError) -> Result<GitUrl, GitError
         return Err(refuse("it is not ssh://[USER@]HOST[:PORT]/PATH"));
     }
     let argument = format!("ssh://{rest}");
-    Ok(GitUrl { transport: Transport::Ssh, shown: escape(&argument), argument, userinfo: None })
+    Ok(GitUrl {
+        transport: Transport::Ssh,
+        shown: escape(&argument),
+        argument,
+        userinfo: None,
+    })
 }
 
 fn scp_style(authority: &str, path: &str, refuse: impl Fn(&str) -> GitError) -> Result<GitUrl, GitError> {
@@ -136,7 +153,12 @@ fn scp_style(authority: &str, path: &str, refuse: impl Fn(&str) -> GitError) -> 
         return Err(refuse("it is not [USER@]HOST:PATH"));
     }
     let argument = format!("{authority}:{path}");
-    Ok(GitUrl { transport: Transport::Ssh, shown: escape(&argument), argument, userinfo: None })
+    Ok(GitUrl {
+        transport: Transport::Ssh,
+        shown: escape(&argument),
+        argument,
+        userinfo: None,
+    })
 }
 
 fn https(rest: &str, refuse: impl Fn(&str) -> GitError) -> Result<GitUrl, GitError> {
@@ -155,14 +177,24 @@ fn https(rest: &str, refuse: impl Fn(&str) -> GitError) -> Result<GitUrl, GitErr
         Some(_) => format!("https://***@{host}/{}", escape(path)),
         None => escape(&argument),
     };
-    Ok(GitUrl { transport: Transport::Https, argument, shown, userinfo })
+    Ok(GitUrl {
+        transport: Transport::Https,
+        argument,
+        shown,
+        userinfo,
+    })
 }
 
 fn local(path: &str, refuse: impl Fn(&str) -> GitError) -> Result<GitUrl, GitError> {
     let absolute = std::path::absolute(Path::new(path)).ok();
     let argument = absolute.as_deref().and_then(Path::to_str).map(str::to_owned);
     let argument = argument.ok_or_else(|| refuse("the working directory can't be named"))?;
-    Ok(GitUrl { transport: Transport::Local, shown: escape(&argument), argument, userinfo: None })
+    Ok(GitUrl {
+        transport: Transport::Local,
+        shown: escape(&argument),
+        argument,
+        userinfo: None,
+    })
 }
 
 /// Splits `[user@]host` at the last `@`.
@@ -177,7 +209,9 @@ fn split_user(authority: &str) -> (Option<&str>, &str) {
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('-')
-        && text.chars().all(|character| character.is_alphanumeric() || "._~+-".contains(character))
+        && text
+            .chars()
+            .all(|character| character.is_alphanumeric() || "._~+-".contains(character))
 }
 
 fn is_host_and_port(text: &str) -> bool {
@@ -186,7 +220,9 @@ fn is_host_and_port(text: &str) -> bool {
             let is_address = address.chars().all(|c| c.is_ascii_hexdigit() || ".:".contains(c));
             return !address.is_empty() && is_address && (port.is_empty() || is_port(port.strip_prefix(':')));
         }
-        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+        None => text
+            .split_once(':')
+            .map_or((text, None), |(host, port)| (host, Some(port))),
     };
     is_name(host) && (port.is_none() || is_port(port))
 }
@@ -214,7 +250,10 @@ fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0, |group, byte| group << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
+        let group = chunk
+            .iter()
+            .fold(0, |group, byte| group << 8 | usize::from(*byte))
+            << (8 * (3 - chunk.len()));
         for digit in 0..4 {
             text.push(match digit <= chunk.len() {
                 true => char::from(DIGITS[group >> (18 - 6 * digit) & 63]),
@@ -236,12 +275,21 @@ mod tests {
     #[test]
     fn allowed_urls_reach_git_as_meant() {
         for (text, expected) in [
-            ("git+ssh://git.zope.com/repos/main", "ssh://git.zope.com/repos/main"),
-            ("ssh://git@host:2222/~me/trees.git", "ssh://git@host:2222/~me/trees.git"),
+            (
+                "git+ssh://git.zope.com/repos/main",
+                "ssh://git.zope.com/repos/main",
+            ),
+            (
+                "ssh://git@host:2222/~me/trees.git",
+                "ssh://git@host:2222/~me/trees.git",
+            ),
             ("ssh://[::1]:22/trees.git", "ssh://[::1]:22/trees.git"),
             ("git@bitbucket.org:zc/cluster", "git@bitbucket.org:zc/cluster"),
             ("HTTPS://host/trees.git", "https://host/trees.git"),
-            ("https://me:s%40crit@host:8443/trees.git", "https://host:8443/trees.git"),
+            (
+                "https://me:s%40crit@host:8443/trees.git",
+                "https://host:8443/trees.git",
+            ),
             ("/srv/trees.git", "/srv/trees.git"),
             ("/srv/a:b.git", "/srv/a:b.git"),
             ("file:///srv/trees.git", "/srv/trees.git"),
@@ -294,11 +342,20 @@ mod tests {
         assert_eq!(format!("{url:?}"), "GitUrl(\"https://***@host/trees.git\")");
         // `printf 'me:s@crit' | base64`
         let header = "Authorization: Basic bWU6c0Bjcml0".to_owned();
-        assert_eq!(url.settings(), [("http.https://host/trees.git.extraHeader".to_owned(), header)]);
+        assert_eq!(
+            url.settings(),
+            [("http.https://host/trees.git.extraHeader".to_owned(), header)]
+        );
         let url = GitUrl::parse("https://token@host/trees.git").unwrap();
         assert_eq!(url.to_string(), "https://***@host/trees.git");
-        let name = ("credential.https://host/trees.git.username".to_owned(), "token".to_owned());
+        let name = (
+            "credential.https://host/trees.git.username".to_owned(),
+            "token".to_owned(),
+        );
         assert_eq!(url.settings(), [name]);
-        assert_eq!([base64(b""), base64(b"a"), base64(b"ab"), base64(b"abc")], ["", "YQ==", "YWI=", "YWJj"]);
+        assert_eq!(
+            [base64(b""), base64(b"a"), base64(b"ab"), base64(b"abc")],
+            ["", "YQ==", "YWI=", "YWJj"]
+        );
     }
 }

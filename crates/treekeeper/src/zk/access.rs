@@ -32,21 +32,31 @@ struct Needs {
 pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkError> {
     let identities = identities(session).await;
     let needs = needs(plan);
-    let mut answers = stream::iter(needs.into_iter().map(|(path, needs)| read_acl(session, path, needs)))
-        .buffered(IN_FLIGHT_MAX);
+    let mut answers = stream::iter(
+        needs
+            .into_iter()
+            .map(|(path, needs)| read_acl(session, path, needs)),
+    )
+    .buffered(IN_FLIGHT_MAX);
     let mut told = Vec::new();
     while let Some(answer) = answers.next().await {
-        let Some((path, needs, acls)) = answer? else { continue };
+        let Some((path, needs, acls)) = answer? else {
+            continue;
+        };
         let Some(identities) = &identities else { continue };
         let allowed = |permission| {
-            acls.iter().any(|acl| acl.permission().has(permission) && may_be_us(acl, identities))
+            acls.iter()
+                .any(|acl| acl.permission().has(permission) && may_be_us(acl, identities))
         };
         let wanted = [
             (needs.write, Permission::WRITE, "setting"),
             (needs.create, Permission::CREATE, "creating in"),
             (needs.delete, Permission::DELETE, "deleting in"),
         ];
-        for (_, _, action) in wanted.iter().filter(|(needed, permission, _)| *needed && !allowed(*permission)) {
+        for (_, _, action) in wanted
+            .iter()
+            .filter(|(needed, permission, _)| *needed && !allowed(*permission))
+        {
             if told.len() < TOLD_MAX {
                 told.push(format!("{action} {}", printable(path.as_str())));
             }
@@ -58,7 +68,12 @@ pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkErr
 /// Returns the identities of this session, `None` if the server cannot tell (before 3.7).
 async fn identities(session: &Session) -> Option<Vec<(String, String)>> {
     let users = session.client.list_auth_users().await.ok()?;
-    Some(users.iter().map(|user| (user.scheme().to_owned(), user.user().to_owned())).collect())
+    Some(
+        users
+            .iter()
+            .map(|user| (user.scheme().to_owned(), user.user().to_owned()))
+            .collect(),
+    )
 }
 
 fn may_be_us(acl: &Acl, identities: &[(String, String)]) -> bool {
@@ -68,7 +83,9 @@ fn may_be_us(acl: &Acl, identities: &[(String, String)]) -> bool {
         // `whoAmI` tells the user of a digest without its hash.
         "digest" => {
             let user = id.split(':').next().unwrap_or(id);
-            identities.iter().any(|(known, name)| known == "super" || (known == "digest" && name == user))
+            identities
+                .iter()
+                .any(|(known, name)| known == "super" || (known == "digest" && name == user))
         }
         "auth" => false,
         _ => true,
@@ -101,7 +118,12 @@ fn needs(plan: &Plan) -> BTreeMap<ZnodePath, Needs> {
 type Answer = Result<Option<(ZnodePath, Needs, Vec<Acl>)>, ZkError>;
 
 async fn read_acl(session: &Session, path: ZnodePath, needs: Needs) -> Answer {
-    match session.repeat("reading the ACL of", path.as_str(), || session.client.get_acl(path.as_str())).await {
+    match session
+        .repeat("reading the ACL of", path.as_str(), || {
+            session.client.get_acl(path.as_str())
+        })
+        .await
+    {
         Ok((acls, _)) => Ok(Some((path, needs, acls))),
         // The transaction will meet the same answer, and say so.
         Err(ZkError::NoNode(_) | ZkError::Denied { .. }) => Ok(None),

@@ -2,9 +2,13 @@
 
 use std::time::Instant;
 
-use treekeeper_core::model::cluster::{ClusterReading, HOSTS_PATH, Host, HostsNode, STATE_PATH, StateReading};
+use treekeeper_core::model::cluster::{
+    ClusterReading, HOSTS_PATH, Host, HostsNode, STATE_PATH, StateReading,
+};
 use treekeeper_core::model::links::{self, Known, LinkError};
-use treekeeper_core::model::{ClusterVersion, DataVersion, LiveTree, Properties, Value, ZnodePath, decode, printable};
+use treekeeper_core::model::{
+    ClusterVersion, DataVersion, LiveTree, Properties, Value, ZnodePath, decode, printable,
+};
 use treekeeper_core::operation::Scope;
 use zookeeper_client::{Error, MultiReadResult};
 
@@ -22,8 +26,16 @@ const HOSTS_MAX: usize = 100_000;
 /// NoAuth on one of them, a missing chroot, a lost session, the request deadline.
 pub async fn read_cluster(session: &Session) -> Result<ClusterReading, ZkError> {
     let first = read_own_nodes(session).await?;
-    let hosts = if first.names.is_empty() { Vec::new() } else { read_hosts(session, first.names).await? };
-    Ok(ClusterReading { hosts_node: first.hosts_node, hosts, state: first.state })
+    let hosts = if first.names.is_empty() {
+        Vec::new()
+    } else {
+        read_hosts(session, first.names).await?
+    };
+    Ok(ClusterReading {
+        hosts_node: first.hosts_node,
+        hosts,
+        state: first.state,
+    })
 }
 
 struct OwnNodes {
@@ -51,9 +63,16 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
     let Some(results) = session.repeat("reading", HOSTS_PATH, request).await? else {
         return read_own_nodes_singly(session).await;
     };
-    let mut own = OwnNodes { hosts_node: None, names: Vec::new(), state: StateReading::Absent };
+    let mut own = OwnNodes {
+        hosts_node: None,
+        names: Vec::new(),
+        state: StateReading::Absent,
+    };
     for (index, result) in results.into_iter().enumerate() {
-        let path = [HOSTS_PATH, HOSTS_PATH, STATE_PATH, "/"].get(index).copied().unwrap_or("/");
+        let path = [HOSTS_PATH, HOSTS_PATH, STATE_PATH, "/"]
+            .get(index)
+            .copied()
+            .unwrap_or("/");
         match result {
             MultiReadResult::Data { data, stat } if index == 0 => {
                 own.hosts_node = Some(HostsNode::new(&data, DataVersion(stat.version)));
@@ -77,7 +96,10 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
 
 /// The same on a server before 3.6.
 async fn read_own_nodes_singly(session: &Session) -> Result<OwnNodes, ZkError> {
-    let scope = Scope { subtrees: Vec::new(), nodes: vec![fixed(HOSTS_PATH), fixed(STATE_PATH)] };
+    let scope = Scope {
+        subtrees: Vec::new(),
+        nodes: vec![fixed(HOSTS_PATH), fixed(STATE_PATH)],
+    };
     let observed = observe(session, &scope, ReadMethod::Single).await?;
     let node = |path: &str| {
         let id = observed.find(&fixed(path))?;
@@ -85,13 +107,21 @@ async fn read_own_nodes_singly(session: &Session) -> Result<OwnNodes, ZkError> {
         (node.version.0 >= 0).then_some(node)
     };
     let hosts_node = node(HOSTS_PATH).map(|node| HostsNode::new(&node.data, node.version));
-    let state = node(STATE_PATH).map_or(StateReading::Absent, |node| StateReading::new(&node.data, node.version));
+    let state = node(STATE_PATH).map_or(StateReading::Absent, |node| {
+        StateReading::new(&node.data, node.version)
+    });
     let names = if hosts_node.is_some() {
-        session.repeat("listing", HOSTS_PATH, || session.client.list_children(HOSTS_PATH)).await?
+        session
+            .repeat("listing", HOSTS_PATH, || session.client.list_children(HOSTS_PATH))
+            .await?
     } else {
         Vec::new()
     };
-    Ok(OwnNodes { hosts_node, names, state })
+    Ok(OwnNodes {
+        hosts_node,
+        names,
+        state,
+    })
 }
 
 async fn read_hosts(session: &Session, mut names: Vec<String>) -> Result<Vec<Host>, ZkError> {
@@ -103,20 +133,29 @@ async fn read_hosts(session: &Session, mut names: Vec<String>) -> Result<Vec<Hos
     }
     names.sort();
     let nodes = names.iter().map(|name| fixed(HOSTS_PATH).join(name)).collect();
-    let scope = Scope { subtrees: Vec::new(), nodes };
+    let scope = Scope {
+        subtrees: Vec::new(),
+        nodes,
+    };
     let observed = observe(session, &scope, ReadMethod::Batched).await?;
     let mut hosts = Vec::with_capacity(names.len());
     for name in names {
         let path = fixed(HOSTS_PATH).join(&name);
         // A host that went between the two reads is not counted (RELIABILITY.md F31).
-        let Some(properties) = properties_at(&observed, &path) else { continue };
+        let Some(properties) = properties_at(&observed, &path) else {
+            continue;
+        };
         let version = match properties.get("version") {
             Some(value) => Some(ClusterVersion::from_value(value)),
             None if properties.get("version =>").is_some() => linked_version(session, &path).await?,
             None => None,
         };
         let error = properties.get("error").map(shown);
-        hosts.push(Host { name: printable(&name).into_owned(), version, error });
+        hosts.push(Host {
+            name: printable(&name).into_owned(),
+            version,
+            error,
+        });
     }
     Ok(hosts)
 }
@@ -157,17 +196,27 @@ pub async fn read_links<T>(
     for _ in 0..LINK_READS_MAX {
         match ask(&known) {
             Err(LinkError::Need(path)) => {
-                let node = session.once("reading", path.as_str(), deadline, read_known(session, &path)).await??;
+                let node = session
+                    .once("reading", path.as_str(), deadline, read_known(session, &path))
+                    .await??;
                 known.learn(path, node);
             }
             answer => return Ok(answer),
         }
     }
-    Err(ZkError::Other { action: "following links".to_owned(), reason: format!("more than {LINK_READS_MAX} reads") })
+    Err(ZkError::Other {
+        action: "following links".to_owned(),
+        reason: format!("more than {LINK_READS_MAX} reads"),
+    })
 }
 
 async fn read_known(session: &Session, path: &ZnodePath) -> Result<Option<Properties>, ZkError> {
-    match session.repeat("reading", path.as_str(), || session.client.get_data(path.as_str())).await {
+    match session
+        .repeat("reading", path.as_str(), || {
+            session.client.get_data(path.as_str())
+        })
+        .await
+    {
         Ok((data, _)) => Ok(Some(decode(&data).into_properties())),
         Err(ZkError::NoNode(_)) => Ok(None),
         Err(error) => Err(error),

@@ -26,7 +26,9 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
     let mut trouble: Option<CommitAnswer> = None;
     loop {
         while trouble.is_none() && in_flight.len() < commitment.in_flight_max.max(1) {
-            let Some((index, transaction)) = waiting.pop_front() else { break };
+            let Some((index, transaction)) = waiting.pop_front() else {
+                break;
+            };
             let deadline = Instant::now() + session.request_timeout;
             // The request is on its way from here on; the future only waits for the reply.
             let sent = encode(session, transaction, &commitment.plan).map(|mut writer| writer.commit());
@@ -38,14 +40,19 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
                 }
             });
         }
-        let Some((index, reply)) = in_flight.next().await else { break };
+        let Some((index, reply)) = in_flight.next().await else {
+            break;
+        };
         if trouble.is_some() {
             // The first trouble tells the story; later transactions are chained to fail after it.
             continue;
         }
         match reply {
             Ok(Ok(results)) => last_zxid = results.iter().filter_map(zxid).next_back().or(last_zxid),
-            Ok(Err(MultiWriteError::OperationFailed { index: operation, source })) if is_definite(&source) => {
+            Ok(Err(MultiWriteError::OperationFailed {
+                index: operation,
+                source,
+            })) if is_definite(&source) => {
                 trouble = Some(rejected(index, Some(operation), op_fault(&source)));
             }
             Ok(Err(MultiWriteError::RequestFailed { source })) if is_definite(&source) => {
@@ -59,7 +66,11 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
 }
 
 fn rejected(transaction: usize, operation: Option<usize>, cause: OpFault) -> CommitAnswer {
-    CommitAnswer::Rejected { transaction, operation, cause }
+    CommitAnswer::Rejected {
+        transaction,
+        operation,
+        cause,
+    }
 }
 
 fn zxid(result: &MultiWriteResult) -> Option<Zxid> {
@@ -69,7 +80,11 @@ fn zxid(result: &MultiWriteResult) -> Option<Zxid> {
     }
 }
 
-fn encode<'a>(session: &'a Session, transaction: &Transaction, plan: &Plan) -> Result<MultiWriter<'a>, Error> {
+fn encode<'a>(
+    session: &'a Session,
+    transaction: &Transaction,
+    plan: &Plan,
+) -> Result<MultiWriter<'a>, Error> {
     let mut writer = session.client.new_multi_writer();
     let options = CreateMode::Persistent.with_acls(session.acls());
     for op in &transaction.head {
@@ -78,7 +93,9 @@ fn encode<'a>(session: &'a Session, transaction: &Transaction, plan: &Plan) -> R
     for change in &plan.changes[transaction.changes.clone()] {
         match change {
             Change::Create { path, data, .. } => writer.add_create(path.as_str(), data, &options)?,
-            Change::Set { path, data, version, .. } => {
+            Change::Set {
+                path, data, version, ..
+            } => {
                 writer.add_set_data(path.as_str(), data, Some(version.0))?;
             }
             Change::Delete { path, version, .. } => writer.add_delete(path.as_str(), Some(version.0))?,
@@ -114,9 +131,15 @@ pub async fn settle(session: &Session, candidates: &[ZnodePath]) -> Result<bool,
                 .add_check_version(candidate.as_str(), 0)
                 .map_err(|error| ZkError::of("checking", candidate.as_str(), &error))?;
         }
-        match session.once("settling", "the plan", deadline, writer.commit()).await? {
+        match session
+            .once("settling", "the plan", deadline, writer.commit())
+            .await?
+        {
             Ok(_) => return Ok(true),
-            Err(MultiWriteError::OperationFailed { source: Error::NoNode | Error::BadVersion, .. }) => {
+            Err(MultiWriteError::OperationFailed {
+                source: Error::NoNode | Error::BadVersion,
+                ..
+            }) => {
                 return Ok(false);
             }
             Err(error) => {
@@ -128,5 +151,8 @@ pub async fn settle(session: &Session, candidates: &[ZnodePath]) -> Result<bool,
             }
         }
     }
-    Err(ZkError::Other { action: "settling".to_owned(), reason: format!("{BARRIERS_MAX} barriers were lost") })
+    Err(ZkError::Other {
+        action: "settling".to_owned(),
+        reason: format!("{BARRIERS_MAX} barriers were lost"),
+    })
 }

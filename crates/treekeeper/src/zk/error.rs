@@ -63,23 +63,33 @@ impl ZkError {
     pub fn of(action: &'static str, path: &str, source: &Error) -> ZkError {
         match source {
             Error::NoNode => ZkError::NoNode(path.to_owned()),
-            Error::NoAuth => ZkError::Denied { action, path: path.to_owned() },
+            Error::NoAuth => ZkError::Denied {
+                action,
+                path: path.to_owned(),
+            },
             Error::AuthFailed => ZkError::AuthFailed,
             Error::SessionExpired | Error::ClientClosed => ZkError::SessionLost(format!("{action} {path}")),
-            other => ZkError::Other { action: format!("{action} {path}"), reason: other.to_string() },
+            other => ZkError::Other {
+                action: format!("{action} {path}"),
+                reason: other.to_string(),
+            },
         }
     }
 
     /// Returns the next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            ZkError::Unreachable { .. } => "check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there",
+            ZkError::Unreachable { .. } => {
+                "check --zookeeper (or TREEKEEPER_ZOOKEEPER) and that a server listens there"
+            }
             ZkError::Denied { .. } => {
                 "give treekeeper's identity the permission, or configure the one that has it ([auth])"
             }
             ZkError::AuthFailed => "check the credentials that [auth] names",
             ZkError::NoChroot(path) => {
-                return Some(format!("create it: `zkCli.sh create {path}`, or correct the connection string"));
+                return Some(format!(
+                    "create it: `zkCli.sh create {path}`, or correct the connection string"
+                ));
             }
             ZkError::SessionLost(_) | ZkError::Deadline { .. } => "run the same command again",
             ZkError::Configuration(_) | ZkError::NoNode(_) | ZkError::Other { .. } => return None,
@@ -94,7 +104,11 @@ impl From<ZkError> for Failure {
             ZkError::SessionLost(_) => FailureKind::SessionLost,
             _ => FailureKind::Error,
         };
-        Failure { kind, message: error.to_string(), hint: error.hint() }
+        Failure {
+            kind,
+            message: error.to_string(),
+            hint: error.hint(),
+        }
     }
 }
 
@@ -122,7 +136,10 @@ pub fn is_definite(error: &Error) -> bool {
 
 /// Tells whether the connection broke but the session may live: the client connects again by itself.
 pub fn is_interrupted(error: &Error) -> bool {
-    matches!(error, Error::ConnectionLoss | Error::Timeout | Error::Custom(_) | Error::SessionMoved)
+    matches!(
+        error,
+        Error::ConnectionLoss | Error::Timeout | Error::Custom(_) | Error::SessionMoved
+    )
 }
 
 /// Returns the planner's word for a server's refusal of one operation.

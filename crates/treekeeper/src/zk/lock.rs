@@ -88,7 +88,10 @@ impl Queue {
 
     /// Returns the counted names, first the holder.
     fn sorted(self, names: Vec<String>) -> Vec<String> {
-        let mut counted: Vec<String> = names.into_iter().filter(|name| self.key(name).is_some()).collect();
+        let mut counted: Vec<String> = names
+            .into_iter()
+            .filter(|name| self.key(name).is_some())
+            .collect();
         counted.sort_by(|left, right| (self.key(left), left).cmp(&(self.key(right), right)));
         counted
     }
@@ -126,7 +129,9 @@ pub async fn prepare(
 }
 
 async fn exists(session: &Session, path: &str) -> Result<bool, ZkError> {
-    let stat = session.repeat("reading", path, || session.client.check_stat(path)).await?;
+    let stat = session
+        .repeat("reading", path, || session.client.check_stat(path))
+        .await?;
     Ok(stat.is_some())
 }
 
@@ -148,7 +153,9 @@ async fn ensure(session: &Session, path: &str, data: &[u8]) -> Result<(), ZkErro
         })
         .await;
     match created {
-        Err(ZkError::NoNode(_)) if !session.chroot().is_empty() => Err(ZkError::NoChroot(session.chroot().to_owned())),
+        Err(ZkError::NoNode(_)) if !session.chroot().is_empty() => {
+            Err(ZkError::NoChroot(session.chroot().to_owned()))
+        }
         other => other,
     }
 }
@@ -187,7 +194,10 @@ impl HeldLock {
     pub async fn give_back(&mut self, session: &Session) -> Result<(), ZkError> {
         while let Some(candidate) = self.candidates.pop() {
             let path = candidate.as_str();
-            match session.repeat("deleting", path, || session.client.delete(path, None)).await {
+            match session
+                .repeat("deleting", path, || session.client.delete(path, None))
+                .await
+            {
                 Ok(()) | Err(ZkError::NoNode(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -207,7 +217,9 @@ async fn create_candidate(session: &Session, queue: Queue, owner: &str) -> Resul
         let request = session.client.create(&prefix, owner.as_bytes(), &options);
         match session.once("creating", &prefix, deadline, request).await? {
             Ok((_, sequence)) => return Ok(fixed(&format!("{prefix}{sequence}"))),
-            Err(error) if is_definite(&error) => return Err(ZkError::of("creating a candidate in", directory, &error)),
+            Err(error) if is_definite(&error) => {
+                return Err(ZkError::of("creating a candidate in", directory, &error));
+            }
             Err(error) if is_interrupted(&error) && !session.client.state().is_terminated() => {
                 if let Some(found) = find_candidate(session, directory, &id).await? {
                     return Ok(found);
@@ -224,10 +236,14 @@ async fn create_candidate(session: &Session, queue: Queue, owner: &str) -> Resul
 
 /// Returns the node that carries our id and is owned by our session.
 async fn find_candidate(session: &Session, directory: &str, id: &str) -> Result<Option<ZnodePath>, ZkError> {
-    let names = session.repeat("listing", directory, || session.client.list_children(directory)).await?;
+    let names = session
+        .repeat("listing", directory, || session.client.list_children(directory))
+        .await?;
     for name in names.iter().filter(|name| name.starts_with(id)) {
         let path = format!("{directory}/{name}");
-        let stat = session.repeat("reading", &path, || session.client.check_stat(&path)).await?;
+        let stat = session
+            .repeat("reading", &path, || session.client.check_stat(&path))
+            .await?;
         if stat.is_some_and(|stat| stat.ephemeral_owner == session.id()) {
             return Ok(Some(fixed(&path)));
         }
@@ -245,7 +261,9 @@ async fn wait_turn(
 ) -> Result<Option<String>, ZkError> {
     let directory = queue.directory();
     loop {
-        let names = session.repeat("listing", directory, || session.client.list_children(directory)).await?;
+        let names = session
+            .repeat("listing", directory, || session.client.list_children(directory))
+            .await?;
         let names = queue.sorted(names);
         let Some(place) = names.iter().position(|name| name == ours) else {
             return Err(ZkError::Other {
@@ -253,11 +271,17 @@ async fn wait_turn(
                 reason: format!("our candidate {directory}/{ours} was deleted by somebody else"),
             });
         };
-        let Some(before) = place.checked_sub(1) else { return Ok(None) };
+        let Some(before) = place.checked_sub(1) else {
+            return Ok(None);
+        };
         let remaining = deadline.saturating_duration_since(Instant::now());
         if remaining.is_zero() {
             let holder = contender(session, &format!("{directory}/{}", names[0])).await?;
-            let waited = if wait.is_zero() { String::new() } else { format!(", still after {} s", wait.as_secs()) };
+            let waited = if wait.is_zero() {
+                String::new()
+            } else {
+                format!(", still after {} s", wait.as_secs())
+            };
             return Ok(Some(match holder {
                 Some(holder) => format!("{}{waited}", describe(&holder)),
                 None => format!("{directory}/{}, which has just gone{waited}", names[0]),
@@ -265,7 +289,9 @@ async fn wait_turn(
         }
         let predecessor = format!("{directory}/{}", names[before]);
         let watched = session
-            .repeat("watching", &predecessor, || session.client.check_and_watch_stat(&predecessor))
+            .repeat("watching", &predecessor, || {
+                session.client.check_and_watch_stat(&predecessor)
+            })
             .await?;
         if let (Some(_), watcher) = watched {
             let _ = tokio::time::timeout(remaining.min(WAIT_LOOK), watcher.changed()).await;
@@ -281,7 +307,10 @@ pub async fn contenders(session: &Session, style: LockStyle) -> Result<Vec<Conte
     let mut found = Vec::new();
     for queue in Queue::of(style) {
         let directory = queue.directory();
-        let names = match session.repeat("listing", directory, || session.client.list_children(directory)).await {
+        let names = match session
+            .repeat("listing", directory, || session.client.list_children(directory))
+            .await
+        {
             Ok(names) => names,
             Err(ZkError::NoNode(_)) => continue,
             Err(error) => return Err(error),
@@ -294,7 +323,10 @@ pub async fn contenders(session: &Session, style: LockStyle) -> Result<Vec<Conte
 }
 
 async fn contender(session: &Session, path: &str) -> Result<Option<Contender>, ZkError> {
-    match session.repeat("reading", path, || session.client.get_data(path)).await {
+    match session
+        .repeat("reading", path, || session.client.get_data(path))
+        .await
+    {
         Ok((data, stat)) => Ok(Some(Contender {
             path: path.to_owned(),
             data: printable(&String::from_utf8_lossy(&data[..data.len().min(200)])).into_owned(),
@@ -311,7 +343,10 @@ pub fn describe(contender: &Contender) -> String {
     let path = printable(&contender.path);
     match contender.session {
         Some(session) => format!("{path} (session 0x{session:x}, data {:?})", contender.data),
-        None => format!("{path} (left by hand: not ephemeral, it will never expire; data {:?})", contender.data),
+        None => format!(
+            "{path} (left by hand: not ephemeral, it will never expire; data {:?})",
+            contender.data
+        ),
     }
 }
 
@@ -320,12 +355,20 @@ mod tests {
     use super::*;
 
     fn order(queue: Queue, names: &[&str]) -> String {
-        queue.sorted(names.iter().map(|name| (*name).to_owned()).collect()).join(" ")
+        queue
+            .sorted(names.iter().map(|name| (*name).to_owned()).collect())
+            .join(" ")
     }
 
     #[test]
     fn zktools_order_is_by_the_text_after_the_last_dash_for_every_child() {
-        let names = ["b-lock--0000000007", "a-read--0000000005", "c-lock-0000000006", "0", "foo"];
+        let names = [
+            "b-lock--0000000007",
+            "a-read--0000000005",
+            "c-lock-0000000006",
+            "0",
+            "foo",
+        ];
         assert_eq!(
             order(Queue::Zktools, &names),
             "0 a-read--0000000005 c-lock-0000000006 b-lock--0000000007 foo"
@@ -334,7 +377,16 @@ mod tests {
 
     #[test]
     fn kazoo_order_counts_only_what_kazoo_counts() {
-        let names = ["b__lock__0000000002", "a__lock__0000000003", "junk", "c__rlock__0000000001", "d__lock__1"];
-        assert_eq!(order(Queue::Kazoo, &names), "b__lock__0000000002 a__lock__0000000003");
+        let names = [
+            "b__lock__0000000002",
+            "a__lock__0000000003",
+            "junk",
+            "c__rlock__0000000001",
+            "d__lock__1",
+        ];
+        assert_eq!(
+            order(Queue::Kazoo, &names),
+            "b__lock__0000000002 a__lock__0000000003"
+        );
     }
 }

@@ -93,7 +93,11 @@ impl Reader<'_> {
                 None => self.tree.add(at, name, LiveNode::unread()),
             };
         }
-        self.pending.push_back(Pending { node: at, path: path.as_str().to_owned(), what: What::Data { descend } });
+        self.pending.push_back(Pending {
+            node: at,
+            path: path.as_str().to_owned(),
+            what: What::Data { descend },
+        });
     }
 
     async fn run(&mut self) -> Result<(), ZkError> {
@@ -116,7 +120,10 @@ impl Reader<'_> {
                 let part = batch.len() < self.batch_operations();
                 // A part batch waits for company unless nothing else is on its way.
                 if batch.is_empty() || (part && !in_flight.is_empty()) {
-                    batch.into_iter().rev().for_each(|pending| self.pending.push_front(pending));
+                    batch
+                        .into_iter()
+                        .rev()
+                        .for_each(|pending| self.pending.push_front(pending));
                     break;
                 }
                 in_flight.push(read_batch(self.session, batch));
@@ -124,9 +131,15 @@ impl Reader<'_> {
             match in_flight.next().await {
                 None => return Ok(()),
                 Some((batch, Err(BatchError::Unknown))) => {
-                    batch.into_iter().rev().for_each(|pending| self.pending.push_front(pending));
+                    batch
+                        .into_iter()
+                        .rev()
+                        .for_each(|pending| self.pending.push_front(pending));
                     while let Some((batch, _)) = in_flight.next().await {
-                        batch.into_iter().rev().for_each(|pending| self.pending.push_front(pending));
+                        batch
+                            .into_iter()
+                            .rev()
+                            .for_each(|pending| self.pending.push_front(pending));
                     }
                     return Err(BatchError::Unknown);
                 }
@@ -149,7 +162,9 @@ impl Reader<'_> {
         let mut batch = Vec::with_capacity(count.min(self.pending.len()));
         let mut bytes = 0;
         while batch.len() < count {
-            let Some(pending) = self.pending.pop_front() else { break };
+            let Some(pending) = self.pending.pop_front() else {
+                break;
+            };
             bytes += pending.path.len() + self.session.chroot_bytes() + 14;
             if bytes > REQUEST_BYTES_MAX && !batch.is_empty() {
                 self.pending.push_front(pending);
@@ -164,10 +179,14 @@ impl Reader<'_> {
         let mut in_flight = FuturesUnordered::new();
         loop {
             while in_flight.len() < SINGLES_IN_FLIGHT_MAX {
-                let Some(pending) = self.pending.pop_front() else { break };
+                let Some(pending) = self.pending.pop_front() else {
+                    break;
+                };
                 in_flight.push(read_one(self.session, pending));
             }
-            let Some(result) = in_flight.next().await else { return Ok(()) };
+            let Some(result) = in_flight.next().await else {
+                return Ok(());
+            };
             let (pending, found) = result?;
             self.take(pending, found);
         }
@@ -193,13 +212,21 @@ impl Reader<'_> {
                     ephemeral_owner: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
                 };
                 if has_children && what == (What::Data { descend: true }) {
-                    self.pending.push_back(Pending { node, path, what: What::Children });
+                    self.pending.push_back(Pending {
+                        node,
+                        path,
+                        what: What::Children,
+                    });
                 }
             }
             Found::Children(mut names) => {
                 names.sort_unstable();
                 for name in names {
-                    let child_path = if path == "/" { format!("/{name}") } else { format!("{path}/{name}") };
+                    let child_path = if path == "/" {
+                        format!("/{name}")
+                    } else {
+                        format!("{path}/{name}")
+                    };
                     let child = self.tree.add(node, name, LiveNode::unread());
                     self.pending.push_back(Pending {
                         node: child,
@@ -218,7 +245,10 @@ enum BatchError {
     Other(ZkError),
 }
 
-async fn read_batch(session: &Session, batch: Vec<Pending>) -> (Vec<Pending>, Result<Vec<Found>, BatchError>) {
+async fn read_batch(
+    session: &Session,
+    batch: Vec<Pending>,
+) -> (Vec<Pending>, Result<Vec<Found>, BatchError>) {
     let result = try_batch(session, &batch).await;
     (batch, result)
 }
@@ -239,8 +269,13 @@ async fn try_batch(session: &Session, batch: &[Pending]) -> Result<Vec<Found>, B
             }
         }
     };
-    let results = session.repeat("reading", first, request).await.map_err(BatchError::Other)?;
-    let Some(results) = results else { return Err(BatchError::Unknown) };
+    let results = session
+        .repeat("reading", first, request)
+        .await
+        .map_err(BatchError::Other)?;
+    let Some(results) = results else {
+        return Err(BatchError::Unknown);
+    };
     if results.len() != batch.len() {
         return Err(BatchError::Other(ZkError::Other {
             action: format!("reading {first}"),
@@ -269,9 +304,10 @@ async fn read_one(session: &Session, pending: Pending) -> Result<(Pending, Found
             .repeat("reading", &path, || session.client.get_data(&path))
             .await
             .map(|(data, stat)| Found::Data(data, stat)),
-        What::Children => {
-            session.repeat("reading", &path, || session.client.list_children(&path)).await.map(Found::Children)
-        }
+        What::Children => session
+            .repeat("reading", &path, || session.client.list_children(&path))
+            .await
+            .map(Found::Children),
     };
     match found {
         Ok(found) => Ok((pending, found)),
@@ -283,7 +319,10 @@ async fn read_one(session: &Session, pending: Pending) -> Result<(Pending, Found
 /// Reads every node that the plan changed and returns the paths of those that are not as it left them.
 pub async fn differing(session: &Session, plan: &Plan) -> Result<Vec<ZnodePath>, ZkError> {
     let nodes: Vec<ZnodePath> = plan.changes.iter().map(|change| change.path().clone()).collect();
-    let scope = Scope { subtrees: Vec::new(), nodes };
+    let scope = Scope {
+        subtrees: Vec::new(),
+        nodes,
+    };
     let live_tree = observe(session, &scope, ReadMethod::Batched).await?;
     let is_as_planned = |change: &Change| {
         let live = live_tree.find(change.path()).map(|node| live_tree.content(node));
@@ -293,5 +332,10 @@ pub async fn differing(session: &Session, plan: &Plan) -> Result<Vec<ZnodePath>,
             (Some(planned), Some(live)) => *planned == *live.data || decode(planned) == decode(&live.data),
         }
     };
-    Ok(plan.changes.iter().filter(|change| !is_as_planned(change)).map(|change| change.path().clone()).collect())
+    Ok(plan
+        .changes
+        .iter()
+        .filter(|change| !is_as_planned(change))
+        .map(|change| change.path().clone())
+        .collect())
 }

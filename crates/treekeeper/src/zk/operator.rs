@@ -35,7 +35,9 @@ pub async fn change_version<E: From<ZkError>>(
 ) -> Result<(), E> {
     for _ in 0..TRIES_MAX {
         let cluster = read_cluster(session).await?;
-        let VersionChange::Set { version, state } = decide(&cluster)? else { return Ok(()) };
+        let VersionChange::Set { version, state } = decide(&cluster)? else {
+            return Ok(());
+        };
         let mut writer = session.client.new_multi_writer();
         let queued = match &cluster.hosts_node {
             Some(node) => {
@@ -45,7 +47,11 @@ pub async fn change_version<E: From<ZkError>>(
             None => {
                 let properties = Properties::from_entries(vec![(Text::from("version"), version)]);
                 let data = encode(&properties).unwrap_or_default();
-                writer.add_create(HOSTS_PATH, &data, &CreateMode::Persistent.with_acls(session.acls()))
+                writer.add_create(
+                    HOSTS_PATH,
+                    &data,
+                    &CreateMode::Persistent.with_acls(session.acls()),
+                )
             }
         };
         let queued = queued.and_then(|()| match (&state, &cluster.state) {
@@ -56,7 +62,10 @@ pub async fn change_version<E: From<ZkError>>(
         });
         queued.map_err(|error| ZkError::of("writing", HOSTS_PATH, &error))?;
         let deadline = std::time::Instant::now() + session.request_timeout;
-        match session.once("writing", HOSTS_PATH, deadline, writer.commit()).await? {
+        match session
+            .once("writing", HOSTS_PATH, deadline, writer.commit())
+            .await?
+        {
             Ok(_) => return Ok(()),
             Err(error) => judge(session, HOSTS_PATH, error)?,
         }
@@ -75,7 +84,9 @@ pub async fn change_host_property(
 ) -> Result<(), ZkError> {
     let text = path.as_str();
     for _ in 0..TRIES_MAX {
-        let (data, stat) = session.repeat("reading", text, || session.client.get_data(text)).await?;
+        let (data, stat) = session
+            .repeat("reading", text, || session.client.get_data(text))
+            .await?;
         let mut properties = decode(&data).into_properties();
         for (key, value) in changes {
             properties.set(key.clone(), value.clone());
@@ -85,7 +96,9 @@ pub async fn change_host_property(
             reason: error.to_string(),
         })?;
         let mut writer = session.client.new_multi_writer();
-        writer.add_set_data(text, &data, Some(stat.version)).map_err(|error| ZkError::of("writing", text, &error))?;
+        writer
+            .add_set_data(text, &data, Some(stat.version))
+            .map_err(|error| ZkError::of("writing", text, &error))?;
         let deadline = std::time::Instant::now() + session.request_timeout;
         match session.once("writing", text, deadline, writer.commit()).await? {
             Ok(_) => return Ok(()),
@@ -100,7 +113,11 @@ fn judge(session: &Session, path: &str, error: MultiWriteError) -> Result<(), Zk
     let error = Error::from(error);
     let conflict = matches!(error, Error::BadVersion | Error::NodeExists | Error::NoNode);
     let lost = !is_definite(&error) && !session.client.state().is_terminated();
-    if conflict || lost { Ok(()) } else { Err(ZkError::of("writing", path, &error)) }
+    if conflict || lost {
+        Ok(())
+    } else {
+        Err(ZkError::of("writing", path, &error))
+    }
 }
 
 fn busy(path: &str) -> ZkError {

@@ -104,7 +104,10 @@ impl Session {
                 Err(_) => format!("no answer within {} s", options.connect_timeout.as_secs()),
             };
             if Instant::now() + CONNECT_PAUSE >= deadline {
-                return Err(ZkError::Unreachable { servers: servers.join(","), reason });
+                return Err(ZkError::Unreachable {
+                    servers: servers.join(","),
+                    reason,
+                });
             }
             tokio::time::sleep(CONNECT_PAUSE).await;
         }
@@ -132,7 +135,11 @@ impl Session {
 
     /// Returns the ACL for new nodes.
     pub(super) fn acls(&self) -> Acls<'static> {
-        if self.creator_acl { Acls::creator_all() } else { Acls::anyone_all() }
+        if self.creator_acl {
+            Acls::creator_all()
+        } else {
+            Acls::anyone_all()
+        }
     }
 
     /// Closes the session, so that its ephemeral nodes go at once.
@@ -141,14 +148,17 @@ impl Session {
         drop(self.client);
         let mut watcher = watcher;
         // Dropping the client sends the close request; waiting for the word keeps a short-lived process alive for it.
-        let closed = async {
-            while !watcher.changed().await.is_terminated() {}
-        };
+        let closed = async { while !watcher.changed().await.is_terminated() {} };
         let _ = tokio::time::timeout(Duration::from_secs(2), closed).await;
     }
 
     /// Performs one request that may be repeated, again after each broken connection until the request's deadline.
-    pub(super) async fn repeat<T, F, R>(&self, action: &'static str, path: &str, mut request: F) -> Result<T, ZkError>
+    pub(super) async fn repeat<T, F, R>(
+        &self,
+        action: &'static str,
+        path: &str,
+        mut request: F,
+    ) -> Result<T, ZkError>
     where
         F: FnMut() -> R,
         R: Future<Output = Result<T, Error>>,
@@ -181,7 +191,10 @@ impl Session {
         let remaining = deadline.saturating_duration_since(Instant::now());
         tokio::time::timeout(remaining, request)
             .await
-            .map_err(|_| ZkError::Deadline { action: format!("{action} {path}"), limit: self.request_timeout })
+            .map_err(|_| ZkError::Deadline {
+                action: format!("{action} {path}"),
+                limit: self.request_timeout,
+            })
     }
 
     fn no_node(&self, path: &str) -> ZkError {
@@ -198,8 +211,9 @@ enum Failed {
 }
 
 async fn connect(options: &SessionOptions, address: &str) -> Result<Client, Failed> {
-    let mut connector =
-        Client::connector().with_session_timeout(options.session_timeout).with_fail_eagerly();
+    let mut connector = Client::connector()
+        .with_session_timeout(options.session_timeout)
+        .with_fail_eagerly();
     match &options.credentials {
         Some(Credentials::Digest(pair)) => connector = connector.with_auth("digest", pair.as_bytes()),
         Some(Credentials::Sasl(user, password)) => {
@@ -207,7 +221,9 @@ async fn connect(options: &SessionOptions, address: &str) -> Result<Client, Fail
         }
         None => {}
     }
-    let Some(files) = &options.tls else { return connector.connect(address).await.map_err(Failed::Client) };
+    let Some(files) = &options.tls else {
+        return connector.connect(address).await.map_err(Failed::Client);
+    };
     let unusable = |error: Error| Failed::Configuration(format!("the TLS files cannot be used: {error}"));
     let mut tls = TlsOptions::new();
     if let Some(authorities) = &files.authorities {
@@ -216,7 +232,11 @@ async fn connect(options: &SessionOptions, address: &str) -> Result<Client, Fail
     if let Some((certificate, key)) = &files.identity {
         tls = tls.with_pem_identity(certificate, key).map_err(unusable)?;
     }
-    connector.with_tls(tls).secure_connect(address).await.map_err(Failed::Client)
+    connector
+        .with_tls(tls)
+        .secure_connect(address)
+        .await
+        .map_err(Failed::Client)
 }
 
 /// Splits a connection string into servers (each with a port) and the chroot, which is empty or starts with `/`.
@@ -227,23 +247,35 @@ pub fn split(connect: &str) -> Result<(Vec<String>, String), ZkError> {
     };
     let chroot = chroot.trim_end_matches('/');
     if !chroot.is_empty() && treekeeper_core::model::ZnodePath::parse(chroot).is_err() {
-        return Err(ZkError::Configuration(format!("the chroot {chroot:?} is not a path")));
+        return Err(ZkError::Configuration(format!(
+            "the chroot {chroot:?} is not a path"
+        )));
     }
     let servers: Vec<String> = servers
         .split(',')
         .map(str::trim)
         .filter(|server| !server.is_empty())
-        .map(|server| if has_port(server) { server.to_owned() } else { format!("{server}:2181") })
+        .map(|server| {
+            if has_port(server) {
+                server.to_owned()
+            } else {
+                format!("{server}:2181")
+            }
+        })
         .collect();
     if servers.is_empty() {
-        return Err(ZkError::Configuration(format!("no server in the connection string {connect:?}")));
+        return Err(ZkError::Configuration(format!(
+            "no server in the connection string {connect:?}"
+        )));
     }
     Ok((servers, chroot.to_owned()))
 }
 
 fn has_port(server: &str) -> bool {
     server.rsplit_once(':').is_some_and(|(host, port)| {
-        port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() && (!host.contains(':') || host.ends_with(']'))
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && !port.is_empty()
+            && (!host.contains(':') || host.ends_with(']'))
     })
 }
 
@@ -268,7 +300,11 @@ mod tests {
 
     #[test]
     fn connection_strings_split_into_servers_and_chroot() {
-        let parts = |text| split(text).map(|(servers, chroot)| format!("{} {chroot}", servers.join(" "))).unwrap();
+        let parts = |text| {
+            split(text)
+                .map(|(servers, chroot)| format!("{} {chroot}", servers.join(" ")))
+                .unwrap()
+        };
         assert_eq!(parts("a:1,b/x/y/"), "a:1 b:2181 /x/y");
         assert_eq!(parts("127.0.0.1:2181"), "127.0.0.1:2181 ");
         assert_eq!(parts("[::1]:2181/"), "[::1]:2181 ");

@@ -1,10 +1,11 @@
-//! What integration tests share: a real ZooKeeper, foreign clients, the binary under test.
+//! What integration tests share: a real ZooKeeper, foreign clients, repositories, the binary under test.
 //!
 //! Each test binary includes this with `mod support;`.
-//! Nothing here knows how treekeeper works inside: it only starts servers, talks to them and runs the program.
+//! Nothing here but `mirror` knows how treekeeper works inside: it only starts servers, talks to them and runs the
+//! program.
 
-// Every test binary compiles the whole kit and uses a part of it.
-#![allow(dead_code)]
+// Every test binary compiles the whole kit and uses a part of it; a failed `unwrap` is a failed test.
+#![allow(dead_code, clippy::unwrap_used)]
 
 pub mod background;
 pub mod cases;
@@ -12,6 +13,7 @@ pub mod foreign;
 pub mod keys;
 pub mod leaves;
 pub mod locks;
+pub mod mirror;
 pub mod original;
 pub mod proxy;
 pub mod repository;

@@ -1,61 +1,99 @@
-//! A real git repository in a temporary directory, as an operator's host would serve it.
+//! Real git repositories in temporary directories, with everything fixed that could differ between machines.
+//!
+//! Nothing of treekeeper is used here, so that it can't hide its own faults.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A repository with a work tree and one branch, `main`.
+/// A repository with a work tree, and a home directory beside it.
 pub struct Repository {
     directory: TempDir,
 }
 
 impl Repository {
-    /// Makes an empty repository.
+    /// Makes a repository without commits; its branch is `main`.
     pub fn new() -> Repository {
-        let directory = tempfile::Builder::new()
-            .prefix("treekeeper-git-")
-            .tempdir()
-            .expect("a temporary directory");
-        let repository = Repository { directory };
-        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        Repository::with_format("sha1")
+    }
+
+    /// Makes a repository whose ids are `sha1` or `sha256`.
+    pub fn with_format(format: &str) -> Repository {
+        let repository = Repository {
+            directory: TempDir::new().unwrap(),
+        };
+        for name in ["repository", "home", "bin"] {
+            fs::create_dir(repository.directory.path().join(name)).unwrap();
+        }
+        repository.git(&[
+            "init",
+            "--quiet",
+            "--template=",
+            "--initial-branch=main",
+            "--object-format",
+            format,
+        ]);
         repository
     }
 
-    /// Returns where it is, which serves as its URL.
-    pub fn path(&self) -> &Path {
-        self.directory.path()
+    /// Returns the work tree; its `.git` makes it a repository to fetch from.
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("repository")
     }
 
-    /// Commits exactly these files (name, text) in place of what was there, and returns the commit's id.
-    ///
-    /// A commit that changes nothing is made all the same: only its id differs.
+    /// Returns the path as text, to be used as a URL.
+    pub fn url(&self) -> String {
+        self.path().to_str().unwrap().to_owned()
+    }
+
+    /// Returns a HOME for git.
+    pub fn home(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    /// Returns a place that doesn't exist yet, for a mirror or whatever a test needs.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes an executable script and returns its path.
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.path().join("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Makes `files` the whole tree of a new commit on the checked-out branch, and returns the commit's id.
     pub fn commit(&self, files: &[(&str, &str)]) -> String {
-        for entry in fs::read_dir(self.path()).expect("the work tree can be listed") {
-            let entry = entry.expect("the work tree can be listed");
-            if entry.file_name() == ".git" {
-                continue;
-            }
-            let is_directory = entry.file_type().expect("an entry has a type").is_dir();
-            let remove = if is_directory {
-                fs::remove_dir_all(entry.path())
-            } else {
-                fs::remove_file(entry.path())
-            };
-            remove.expect("the work tree can be emptied");
-        }
+        self.git(&["rm", "-r", "--force", "--quiet", "--ignore-unmatch", "."]);
         for (name, text) in files {
-            let file = self.path().join(name);
-            fs::create_dir_all(file.parent().expect("a file has a directory"))
-                .expect("a directory can be made");
-            fs::write(file, text).expect("a file can be written");
+            let path = self.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
         }
         self.git(&["add", "--all", "--force", "."]);
         // The directory's name makes the root commit this repository's own: it is a repository's identity.
-        let message = format!("a tree of {}", self.path().display());
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", &message]);
-        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+        self.commit_index(&format!("a tree of {}", self.path().display()))
+    }
+
+    /// Commits what is staged, and returns the commit's id.
+    pub fn commit_index(&self, subject: &str) -> String {
+        self.git(&["commit", "--quiet", "--allow-empty", "-m", subject]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Commits a tree that no work tree could hold: `entries` is what `git mktree` reads, NULs at the ends of lines.
+    pub fn commit_entries(&self, entries: &[u8]) -> String {
+        let tree = self.git_with(&["mktree", "-z", "--missing"], entries);
+        let parent = self.git(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
+        let commit = self.git(&["commit-tree", "-p", &parent, "-m", "odd", &tree]);
+        self.git(&["update-ref", "HEAD", &commit]);
+        commit
     }
 
     /// Lets the branch name this commit, as a push does.
@@ -63,36 +101,46 @@ impl Repository {
         self.git(&["reset", "--quiet", "--hard", commit]);
     }
 
-    /// Runs git in the repository and returns its output; a failure is a panic.
+    /// Runs git in the repository and returns what it prints, without the end of the line.
     pub fn git(&self, arguments: &[&str]) -> String {
-        let output = Command::new("git")
-            .args(arguments)
-            .current_dir(self.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.path())
-            .env("LC_ALL", "C")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .envs([
-                ("GIT_AUTHOR_NAME", "Tester"),
-                ("GIT_AUTHOR_EMAIL", "tester@example.com"),
-            ])
-            .envs([
-                ("GIT_COMMITTER_NAME", "Tester"),
-                ("GIT_COMMITTER_EMAIL", "tester@example.com"),
-            ])
-            .envs([
-                ("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z"),
-                ("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z"),
-            ])
-            .output()
-            .expect("git can be started");
-        assert!(
-            output.status.success(),
-            "git {} failed: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).expect("git prints text")
+        self.git_with(arguments, b"")
     }
+
+    /// Runs git with something to read.
+    pub fn git_with(&self, arguments: &[&str], input: &[u8]) -> String {
+        let mut child = self
+            .command()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {arguments:?}: {stderr}");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("git");
+        command.current_dir(self.path()).env_clear();
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home());
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C");
+        for who in ["AUTHOR", "COMMITTER"] {
+            command
+                .env(format!("GIT_{who}_NAME"), "Ada")
+                .env(format!("GIT_{who}_EMAIL"), "ada@example.com");
+            command.env(format!("GIT_{who}_DATE"), "2026-01-02T03:04:05+01:00");
+        }
+        command
+    }
+}
+
+/// Returns all text of a file, or nothing if there is none.
+pub fn text_of(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
 }

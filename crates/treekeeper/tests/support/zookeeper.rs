@@ -21,8 +21,8 @@ use super::foreign::Foreign;
 const BOOT_TIME_MAX: Duration = Duration::from_secs(90);
 /// How often a start is tried: another process may take the port that was free a moment ago.
 const BOOT_TRIES_MAX: usize = 5;
-/// How long one four-letter word may take.
-const WORD_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long one four-letter word may take; a server that is still booting may never answer.
+const WORD_TIME_MAX: Duration = Duration::from_secs(1);
 
 const MAIN_CLASS: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 /// The jars that the server needs; zookeeper.jar's manifest names most of the others.

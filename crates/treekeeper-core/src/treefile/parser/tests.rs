@@ -57,12 +57,11 @@ fn what_hangs_on_a_broken_line_is_not_told_again() {
         ("/a\n    /b\n  /c\n    x = 1\n  y = 1\n", "TK0103 3:1"),
         ("  /a\n/b\n  x = 1\n/c\n", "TK0103 2:1"),
         ("x = 1\n  y = 2\n", "TK0107 1:1"),
-        ("/a\n  v = [1,\n    2,\n  ]\n  w = 1\n", "TK0201 2:7"),
+        ("/a\n  v = [1,\n    2,\n  ]\n  w = 1\n", "TK0201 2:10"),
         ("/a\n  x =\n    y = 1\n  z = 1\n", "TK0101 2:3"),
         ("/a\n/a\n  x = 1\n  x = 2\n", "TK0105 2:1"),
     ] {
-        let told = told.replace("TK0201 2:7", "2:7");
-        assert!(codes(text).ends_with(&told), "{text}: {}", codes(text));
+        assert!(codes(text).ends_with(told), "{text}: {}", codes(text));
         assert!(!codes(text).contains(','), "{text}: {}", codes(text));
     }
 }
@@ -192,10 +191,10 @@ fn long_lines_are_cut_around_the_place() {
 #[test]
 fn secrets_are_masked_in_lines_and_messages() {
     let text = "/a\n  db_password = hunter2\n  db_password = 'hunter3'\n  TOKEN 'hunter4'\n";
-    let shown = rendered(text).replacen("error[TK0204]", "error[TK0201]", 1);
+    let shown = rendered(text);
     assert!(!shown.contains("hunter"));
     insta::assert_snapshot!(shown, @r"
-    error[TK0201]: the value of db_password cannot be read; what is wrong with it may be secret
+    error[TK0202]: the value of db_password cannot be read; what is wrong with it may be secret
      --> t.zk:2:17
       |
     2 |   db_password = •••

@@ -1,0 +1,119 @@
+//! The values of properties: a safe subset of Python 2's expressions (TREE_FORMAT.md 2).
+//!
+//! Values and operators only; names, calls and attributes are never evaluated, and every limit is checked before
+//! the work is done. Nothing here knows of files, nodes or ZooKeeper.
+
+mod arithmetic;
+mod compare;
+mod error;
+mod evaluator;
+mod float_text;
+mod format;
+mod lexer;
+pub mod limits;
+mod parser;
+mod sequence;
+mod strings;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use error::ExpressionError;
+pub use value::PyValue;
+
+use super::Code;
+use crate::model::Text;
+
+/// The codes of expressions, and what each means.
+pub const CODES: &[(Code, &str)] = &[
+    (
+        error::SYNTAX,
+        "the value is not an expression, or not a whole one",
+    ),
+    (
+        error::NAME,
+        "the value uses a name; only True, False and None have a value",
+    ),
+    (
+        error::CALL,
+        "the value calls something; calls are never evaluated",
+    ),
+    (
+        error::ATTRIBUTE,
+        "the value asks for an attribute; attributes are never evaluated",
+    ),
+    (
+        error::UNSUPPORTED,
+        "the value uses a part of Python that no value needs",
+    ),
+    (error::STRING, "a string of the value is malformed"),
+    (error::NUMBER, "a number of the value is malformed"),
+    (error::TYPE, "an operator does not take these types"),
+    (error::ARITHMETIC, "the value cannot be computed"),
+    (error::FORMAT, "a format string and its arguments do not fit"),
+    (error::INDEX, "an index or key is not there"),
+    (error::ENCODING, "a byte string is not text where text is needed"),
+    (error::LIMIT, "the value is larger than a limit allows"),
+    (error::STORE, "the value cannot be stored as JSON"),
+];
+
+/// Returns the value of `expression`.
+///
+/// # Errors
+/// The first thing that is wrong, with its place in the expression.
+pub fn evaluate(expression: &str) -> Result<PyValue, ExpressionError> {
+    if let Some(value) = plain(expression) {
+        return Ok(value);
+    }
+    let end = expression.len();
+    let within = |mut error: ExpressionError| {
+        error = error.at(0..end);
+        error.span = error.span.start.min(end)..error.span.end.min(end);
+        error
+    };
+    let tokens = lexer::tokens(expression).map_err(within)?;
+    let node = parser::parse(expression, tokens).map_err(within)?;
+    evaluator::Evaluator::default().evaluate(&node).map_err(within)
+}
+
+/// Returns the values that nearly all properties have, without tokens and trees.
+fn plain(expression: &str) -> Option<PyValue> {
+    let bytes = expression.as_bytes();
+    match bytes {
+        b"True" => return Some(PyValue::Bool(true)),
+        b"False" => return Some(PyValue::Bool(false)),
+        b"None" => return Some(PyValue::None),
+        _ => {}
+    }
+    match bytes.first()? {
+        b'1'..=b'9' => plain_integer(bytes).map(PyValue::Int),
+        b'0' if bytes.len() == 1 => Some(PyValue::Int(0)),
+        b'\'' | b'"' => plain_string(bytes).map(|text| PyValue::Bytes(text.to_vec())),
+        b'u' => {
+            let text = plain_string(&bytes[1..])?;
+            Some(PyValue::Text(Text::from(std::str::from_utf8(text).ok()?)))
+        }
+        _ => None,
+    }
+}
+
+fn plain_integer(bytes: &[u8]) -> Option<i64> {
+    // 18 digits always fit 64 bits.
+    if bytes.len() > 18 {
+        return None;
+    }
+    bytes.iter().try_fold(0_i64, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
+    })
+}
+
+/// Returns what stands between two quotes of one kind if nothing in between needs a second look.
+fn plain_string(bytes: &[u8]) -> Option<&[u8]> {
+    let (quote, rest) = bytes.split_first()?;
+    let (last, text) = rest.split_last()?;
+    let is_plain = matches!(quote, b'\'' | b'"')
+        && last == quote
+        && text.len() <= limits::STRING_BYTES_MAX
+        && !text.iter().any(|byte| byte == quote || *byte == b'\\');
+    is_plain.then_some(text)
+}

@@ -380,7 +380,7 @@ impl Operation {
                 "the server refused to write {shown}: {cause}"
             )));
         }
-        match self.count_replan(place.as_str()) {
+        match self.overtaken(place.as_str()) {
             Some(request) => request,
             None => self.read_in_lock(),
         }
@@ -472,7 +472,7 @@ impl Operation {
     }
 
     /// Counts one more plan overtaken by others; returns the end if there were too many.
-    pub(super) fn count_replan(&mut self, place: &str) -> Option<Request> {
+    pub(super) fn overtaken(&mut self, place: &str) -> Option<Request> {
         self.replans += 1;
         if self.replans <= REPLANS_MAX {
             return None;
@@ -483,6 +483,18 @@ impl Operation {
                 "others kept changing the tree: {REPLANS_MAX} plans were overtaken, the last one at {shown}"
             ))
             .with_hint("find out who writes there, then run the same command again"),
+        ))
+    }
+
+    /// Counts one more plan whose fate had to be read; returns the end if there were too many.
+    pub(super) fn interrupted(&mut self) -> Option<Request> {
+        self.replans += 1;
+        if self.replans <= REPLANS_MAX {
+            return None;
+        }
+        Some(self.fail(
+            Failure::new(format!("the plan was sent {} times, and the connection broke again", self.replans))
+                .with_hint("find out what breaks connections to ZooKeeper, then run the same command again"),
         ))
     }
 }

@@ -10,6 +10,8 @@ mod edit;
 mod outcome;
 mod settle;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -284,7 +284,7 @@ impl Operation {
         let cluster = self.cluster();
         if cluster.hosts_node.is_none() || cluster.state == StateReading::Absent {
             // Somebody removed them after they were prepared; the number of times is bounded like that of plans.
-            return match self.count_replan("/hosts or /treekeeper/state") {
+            return match self.overtaken("/hosts or /treekeeper/state") {
                 Some(request) => request,
                 None => self.prepare(now),
             };

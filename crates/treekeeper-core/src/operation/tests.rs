@@ -117,7 +117,7 @@ impl World {
 
     fn answer(&mut self, request: Request) -> Answer {
         match request {
-            Request::ReadCluster | Request::Inquire => Answer::Cluster(self.read()),
+            Request::ReadCluster(_) | Request::Inquire => Answer::Cluster(self.read()),
             Request::Fetch => Answer::Fetched {
                 revision: revision(NEW),
                 repository: revision(ROOT),
@@ -187,7 +187,7 @@ fn words(text: &str) -> String {
 
 fn name(request: &Request) -> &'static str {
     match request {
-        Request::ReadCluster => "read",
+        Request::ReadCluster(_) => "read",
         Request::Fetch => "fetch",
         Request::Relate { .. } => "relate",
         Request::ReadFiles(_) => "files",

@@ -20,7 +20,7 @@ fn first(reading: ClusterReading) -> World {
 
 /// Returns a world whose reading inside the lock is this.
 fn inside(reading: ClusterReading) -> World {
-    World::new().reading(reading)
+    World::new().reading(old()).reading(reading)
 }
 
 fn with_state(edit: impl FnOnce(&mut ClusterState)) -> ClusterReading {
@@ -39,7 +39,7 @@ fn lagging() -> ClusterReading {
 #[test]
 fn the_whole_road() {
     insta::assert_snapshot!(World::new().sync(), @"
-    read fetch relate files prepare lock read observe commit back
+    read fetch relate files read prepare lock read observe commit back
     applied
     ");
 }
@@ -56,7 +56,7 @@ fn all_stop_comes_before_everything() {
 #[test]
 fn all_stop_inside_the_lock() {
     insta::assert_snapshot!(inside(at("null")).sync(), @"
-    read fetch relate files prepare lock read release
+    read fetch relate files read prepare lock read release
     refused: the cluster is stopped
     CRITICAL ALL STOP, cluster version is None
     ");
@@ -65,7 +65,7 @@ fn all_stop_inside_the_lock() {
 #[test]
 fn force_lifts_the_stop_that_it_read() {
     insta::assert_snapshot!(first(at("null")).sync_with(|options, _| options.force = true), @"
-    read fetch relate files prepare lock read observe commit back
+    read fetch relate files read prepare lock read observe commit back
     applied
     CRITICAL ALL STOP, cluster version is None
     ");
@@ -74,15 +74,15 @@ fn force_lifts_the_stop_that_it_read() {
 #[test]
 fn force_does_not_lift_a_later_stop() {
     insta::assert_snapshot!(inside(at("null")).sync_with(|options, _| options.force = true), @"
-    read fetch relate files prepare lock read release
+    read fetch relate files read prepare lock read release
     refused: the cluster is stopped
     CRITICAL ALL STOP, cluster version is None
     ");
     let mut later = at("null");
     later.hosts_node = Some(HostsNode::new(b"{\"version\":null}", DataVersion(4)));
-    let world = first(at("null")).reading(later);
+    let world = first(at("null")).reading(at("null")).reading(later);
     insta::assert_snapshot!(world.sync_with(|options, _| options.force = true), @"
-    read fetch relate files prepare lock read release
+    read fetch relate files read prepare lock read release
     refused: the cluster is stopped
     CRITICAL ALL STOP, cluster version is None
     CRITICAL ALL STOP, cluster version is None
@@ -97,7 +97,7 @@ fn hosts_that_cannot_be_judged_fail_even_forced() {
         assert!(told.starts_with("read\nfailed: "), "{told}");
         let told = inside(reading).sync();
         assert!(
-            told.starts_with("read fetch relate files prepare lock read release\nfailed: "),
+            told.starts_with("read fetch relate files read prepare lock read release\nfailed: "),
             "{told}"
         );
     }
@@ -131,7 +131,7 @@ fn an_equal_version_is_not_the_end_while_batches_are_left() {
         applying("dead", 1, 2),
     ));
     insta::assert_snapshot!(world.sync(), @"
-    read fetch relate files prepare lock read observe commit back
+    read fetch relate files read prepare lock read observe commit back
     applied
     ");
 }
@@ -140,7 +140,7 @@ fn an_equal_version_is_not_the_end_while_batches_are_left() {
 fn somebody_faster_is_met_inside_the_lock() {
     let world = inside(cluster(&format!("{{\"version\":\"{NEW}\"}}"), finished("x")));
     insta::assert_snapshot!(world.sync(), @"
-    read fetch relate files prepare lock read release
+    read fetch relate files read prepare lock read release
     in sync
     ");
 }
@@ -160,17 +160,17 @@ fn wrong_files_end_it_before_anything_is_prepared() {
 #[test]
 fn a_lagging_host_refuses_before_anything_is_prepared_and_inside_the_lock() {
     insta::assert_snapshot!(first(lagging()).sync(), @"
-    read fetch relate files
+    read fetch relate files read
     refused: host web has not converged (older -> OLD)
     ERROR Version mismatch detected, can't resync since host web has not converged (older -> OLD)
     ");
     insta::assert_snapshot!(inside(lagging()).sync(), @"
-    read fetch relate files prepare lock read release
+    read fetch relate files read prepare lock read release
     refused: host web has not converged (older -> OLD)
     ERROR Version mismatch detected, can't resync since host web has not converged (older -> OLD)
     ");
     insta::assert_snapshot!(first(lagging()).sync_with(|options, _| options.force = true), @"
-    read fetch relate files prepare lock read observe commit back
+    read fetch relate files read prepare lock read observe commit back
     applied
     ");
 }
@@ -182,7 +182,7 @@ fn a_lagging_host_does_not_refuse_while_the_version_is_false() {
         ..at("false")
     };
     insta::assert_snapshot!(first(reading).sync(), @"
-    read fetch relate files prepare lock read observe commit back
+    read fetch relate files read prepare lock read observe commit back
     applied
     ");
 }
@@ -194,15 +194,15 @@ fn an_older_commit_is_fetched_once_more_and_refused() {
         ..World::new()
     };
     insta::assert_snapshot!(world().sync(), @"
-    read fetch relate fetch relate files
+    read fetch relate fetch relate files read
     refused: NEW is older than the deployed commit OLD
     ");
     insta::assert_snapshot!(world().sync_with(|options, _| options.any_history = true), @"
-    read fetch relate fetch relate files prepare lock read observe commit back
+    read fetch relate fetch relate files read prepare lock read observe commit back
     applied
     ");
     insta::assert_snapshot!(world().sync_with(|options, _| options.fixed_revision = true), @"
-    read fetch relate files
+    read fetch relate files read
     refused: NEW is older than the deployed commit OLD
     ");
 }
@@ -216,7 +216,7 @@ fn every_blocker_is_told_at_once() {
     });
     reading.hosts = vec![host("web", "older")];
     insta::assert_snapshot!(first(reading).sync(), @"
-    read fetch relate files
+    read fetch relate files read
     refused: host web has not converged (older -> OLD); this tree was deployed from another repository (root commit OLD, this one has ROOT); earlier syncs of this tree took the kazoo lock, this one would take the zktools lock; the cluster is pinned at OLD
     ERROR Version mismatch detected, can't resync since host web has not converged (older -> OLD)
     ");
@@ -229,7 +229,7 @@ fn adopt_lifts_repository_and_lock_style() {
         state.lock = LockStyle::Kazoo;
     });
     insta::assert_snapshot!(first(reading).sync_with(|options, _| options.adopt = true), @"
-    read fetch relate files prepare lock read observe commit back
+    read fetch relate files read prepare lock read observe commit back
     applied
     ");
 }
@@ -247,7 +247,7 @@ fn too_many_deletes_are_refused_inside_the_lock() {
         };
     };
     insta::assert_snapshot!(world.sync_with(strict), @"
-    read fetch relate files prepare lock read observe release
+    read fetch relate files read prepare lock read observe release
     refused: the plan deletes 2 znodes, the budget is 1 of 3 managed ones
     ");
 }
@@ -283,7 +283,7 @@ fn a_lock_that_is_held_ends_it() {
         ..World::new()
     };
     insta::assert_snapshot!(world.sync(), @"
-    read fetch relate files prepare lock
+    read fetch relate files read prepare lock
     lock held by somebody
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
     ");
@@ -292,7 +292,7 @@ fn a_lock_that_is_held_ends_it() {
 #[test]
 fn a_dry_run_takes_no_lock() {
     insta::assert_snapshot!(World::new().sync_with(|options, _| options.mode = Mode::DryRun), @"
-    read fetch relate files observe
+    read fetch relate files read observe
     planned
     ");
 }
@@ -304,11 +304,11 @@ fn a_plan_is_made_whatever_would_refuse_it() {
         ..at("null")
     };
     insta::assert_snapshot!(first(reading).sync_with(|options, _| options.mode = Mode::Plan), @"
-    read fetch relate files observe
+    read fetch relate files read observe
     planned, would be refused: the cluster is stopped
     ");
     insta::assert_snapshot!(first(lagging()).sync_with(|options, _| options.mode = Mode::Plan), @"
-    read fetch relate files observe
+    read fetch relate files read observe
     planned, would be refused: host web has not converged (older -> OLD)
     ");
 }
@@ -325,12 +325,12 @@ fn batches_ask_the_acls_first() {
         context.batch_limits.batch_bytes_max = 1;
     };
     insta::assert_snapshot!(world().sync_with(small), @"
-    read fetch relate files prepare lock read observe access release
+    read fetch relate files read prepare lock read observe access release
     failed: ZooKeeper denies the plan, nothing was written: creating in /a
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     insta::assert_snapshot!(World { denied: Vec::new(), ..world() }.sync_with(small), @"
-    read fetch relate files prepare lock read observe access commit back
+    read fetch relate files read prepare lock read observe access commit back
     applied
     ");
 }
@@ -342,11 +342,11 @@ fn nodes_that_vanish_after_they_were_prepared_are_prepared_again_but_not_for_eve
         ..old()
     };
     insta::assert_snapshot!(inside(gone.clone()).reading(old()).sync(), @"
-    read fetch relate files prepare lock read prepare read observe commit back
+    read fetch relate files read prepare lock read prepare read observe commit back
     applied
     ");
     insta::assert_snapshot!(inside(gone).sync(), @"
-    read fetch relate files prepare lock read prepare read prepare read prepare read prepare read prepare read release
+    read fetch relate files read prepare lock read prepare read prepare read prepare read prepare read prepare read release
     failed: others kept changing the tree: 5 plans were overtaken, the last one at /hosts or /treekeeper/state
     hint: find out who writes there, then run the same command again
     ");
@@ -363,7 +363,7 @@ fn an_edit_asks_only_for_the_stop_and_the_lock() {
     refused: the cluster is stopped
     CRITICAL ALL STOP, cluster version is None
     ");
-    insta::assert_snapshot!(inside(at("null")).edit(), @"
+    insta::assert_snapshot!(World::new().reading(at("null")).edit(), @"
     read prepare lock read release
     refused: the cluster is stopped
     CRITICAL ALL STOP, cluster version is None

@@ -66,7 +66,7 @@ fn two_batches(world: World) -> String {
 #[test]
 fn a_conflict_is_planned_again() {
     insta::assert_snapshot!(World::new().answers([rejected(0, 3, OpFault::BadVersion)]).sync(), @"
-    read fetch relate files prepare lock read observe commit read observe commit back
+    read fetch relate files read prepare lock read observe commit read observe commit back
     applied
     ");
 }
@@ -75,7 +75,7 @@ fn a_conflict_is_planned_again() {
 fn five_more_plans_are_made_and_the_place_is_told() {
     let conflicts = (0..6).map(|_| rejected(0, 3, OpFault::NoNode));
     insta::assert_snapshot!(World::new().answers(conflicts).sync(), @"
-    read fetch relate files prepare lock read observe commit read observe commit read observe commit read observe commit read observe commit read observe commit release
+    read fetch relate files read prepare lock read observe commit read observe commit read observe commit read observe commit read observe commit read observe commit release
     failed: others kept changing the tree: 5 plans were overtaken, the last one at /a
     hint: find out who writes there, then run the same command again
     ");
@@ -100,7 +100,7 @@ fn every_kind_of_conflict_is_planned_again_and_nothing_else_is() {
         .answers([rejected(0, 3, OpFault::Other("odd".to_owned()))])
         .sync();
     insta::assert_snapshot!(told, @"
-    read fetch relate files prepare lock read observe commit release
+    read fetch relate files read prepare lock read observe commit release
     failed: the server refused to write /a: odd
     ");
 }
@@ -110,7 +110,7 @@ fn a_candidate_that_is_gone_ends_it_without_a_release() {
     for cause in [OpFault::NoNode, OpFault::BadVersion] {
         insta::allow_duplicates! {
             insta::assert_snapshot!(World::new().answers([rejected(0, 0, cause)]).sync(), @"
-            read fetch relate files prepare lock read observe commit
+            read fetch relate files read prepare lock read observe commit
             failed: the cluster lock was taken away while the plan was applied
             hint: nothing was written; `treekeeper lock show` tells who holds it, then run the same command again
             ");
@@ -127,7 +127,7 @@ fn a_request_that_is_refused_as_a_whole_is_not_a_lost_lock() {
         cause,
     });
     insta::assert_snapshot!(World::new().answers([("commit", answer)]).sync(), @"
-    read fetch relate files prepare lock read observe commit release
+    read fetch relate files read prepare lock read observe commit release
     failed: the server refused the plan: throttled
     ");
 }
@@ -139,12 +139,12 @@ fn a_denied_change_is_listed_with_the_others() {
         ..World::new()
     };
     insta::assert_snapshot!(world.answers([rejected(0, 3, OpFault::NoAuth)]).sync(), @"
-    read fetch relate files prepare lock read observe commit access release
+    read fetch relate files read prepare lock read observe commit access release
     failed: ZooKeeper denies the plan, nothing was written: setting /a
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     insta::assert_snapshot!(World::new().answers([rejected(0, 1, OpFault::NoAuth)]).sync(), @"
-    read fetch relate files prepare lock read observe commit release
+    read fetch relate files read prepare lock read observe commit release
     failed: ZooKeeper denies the plan, nothing was written: /hosts
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
@@ -153,7 +153,7 @@ fn a_denied_change_is_listed_with_the_others() {
 #[test]
 fn a_lost_reply_of_a_whole_plan_is_a_success() {
     insta::assert_snapshot!(World::new().answers([lost(), settled(false, whole())]).sync(), @"
-    read fetch relate files prepare lock read observe commit settle back
+    read fetch relate files read prepare lock read observe commit settle back
     applied
     ");
 }
@@ -161,12 +161,12 @@ fn a_lost_reply_of_a_whole_plan_is_a_success() {
 #[test]
 fn a_lost_request_is_planned_again() {
     insta::assert_snapshot!(World::new().answers([lost(), settled(true, before())]).sync(), @"
-    read fetch relate files prepare lock read observe commit settle observe commit back
+    read fetch relate files read prepare lock read observe commit settle observe commit back
     applied
     ");
     let world = World::new().answers((0..6).flat_map(|_| [lost(), settled(true, before())]));
     insta::assert_snapshot!(world.sync(), @"
-    read fetch relate files prepare lock read observe commit settle observe commit settle observe commit settle observe commit settle observe commit settle observe commit settle release
+    read fetch relate files read prepare lock read observe commit settle observe commit settle observe commit settle observe commit settle observe commit settle observe commit settle release
     failed: the plan was sent 6 times, and the connection broke again
     hint: find out what breaks connections to ZooKeeper, then run the same command again
     ");
@@ -175,14 +175,14 @@ fn a_lost_request_is_planned_again() {
 #[test]
 fn a_lost_request_without_the_lock_wrote_nothing() {
     insta::assert_snapshot!(World::new().answers([lost(), settled(false, before())]).sync(), @"
-    read fetch relate files prepare lock read observe commit settle
+    read fetch relate files read prepare lock read observe commit settle
     failed: the cluster lock was taken away while the plan was applied
     hint: nothing was written; `treekeeper lock show` tells who holds it, then run the same command again
     ");
     // Somebody else's sync is not ours.
     let theirs = cluster(&format!("{{\"version\":\"{NEW}\"}}"), finished("theirs"));
     insta::assert_snapshot!(World::new().answers([lost(), settled(false, theirs)]).sync(), @"
-    read fetch relate files prepare lock read observe commit settle
+    read fetch relate files read prepare lock read observe commit settle
     failed: the cluster lock was taken away while the plan was applied
     hint: nothing was written; `treekeeper lock show` tells who holds it, then run the same command again
     ");
@@ -191,16 +191,16 @@ fn a_lost_request_without_the_lock_wrote_nothing() {
 #[test]
 fn lost_batches_are_counted_by_the_state() {
     insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(true, half())])), @"
-    read fetch relate files prepare lock read observe access commit settle observe access commit back
+    read fetch relate files read prepare lock read observe access commit settle observe access commit back
     applied
     ");
     insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(false, half())])), @"
-    read fetch relate files prepare lock read observe access commit settle
+    read fetch relate files read prepare lock read observe access commit settle
     failed: the cluster lock was taken away while the plan was applied; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: `treekeeper lock show` tells who holds it; the next sync repairs it: `treekeeper sync`
     ");
     insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(false, whole())])), @"
-    read fetch relate files prepare lock read observe access commit settle back
+    read fetch relate files read prepare lock read observe access commit settle back
     applied
     ");
 }
@@ -209,7 +209,7 @@ fn lost_batches_are_counted_by_the_state() {
 fn an_all_stop_is_met_after_a_lost_reply() {
     let stopped = cluster("{\"version\":null}", applying(SYNC, 1, 2));
     insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(true, stopped)])), @"
-    read fetch relate files prepare lock read observe access commit settle release
+    read fetch relate files read prepare lock read observe access commit settle release
     refused: the cluster is stopped
     warning: 1 of 2 batches are in the tree, which is marked as incomplete
     CRITICAL ALL STOP, cluster version is None
@@ -224,17 +224,17 @@ fn batches_that_landed_are_told_however_it_ends() {
     };
     let after_one = |operation, cause| two_batches(world().answers([rejected(2, operation, cause)]));
     insta::assert_snapshot!(after_one(0, OpFault::NoNode), @"
-    read fetch relate files prepare lock read observe access commit
+    read fetch relate files read prepare lock read observe access commit
     failed: the cluster lock was taken away while the plan was applied; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: `treekeeper lock show` tells who holds it; the next sync repairs it: `treekeeper sync`
     ");
     insta::assert_snapshot!(after_one(3, OpFault::Other("odd".to_owned())), @"
-    read fetch relate files prepare lock read observe access commit release
+    read fetch relate files read prepare lock read observe access commit release
     failed: the server refused to write /a: odd; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: the next sync repairs it: `treekeeper sync`
     ");
     insta::assert_snapshot!(after_one(3, OpFault::NoAuth), @"
-    read fetch relate files prepare lock read observe access commit access release
+    read fetch relate files read prepare lock read observe access commit access release
     failed: ZooKeeper denies the plan: a znode of the plan; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth]); the next sync repairs it: `treekeeper sync`
     ");
@@ -242,7 +242,7 @@ fn batches_that_landed_are_told_however_it_ends() {
     let answers = std::iter::once(rejected(2, 3, OpFault::BadVersion))
         .chain((0..5).map(|_| rejected(0, 1, OpFault::BadVersion)));
     insta::assert_snapshot!(two_batches(world().answers(answers)), @"
-    read fetch relate files prepare lock read observe access commit read observe access commit read observe access commit read observe access commit read observe access commit read observe access commit release
+    read fetch relate files read prepare lock read observe access commit read observe access commit read observe access commit read observe access commit read observe access commit read observe access commit release
     failed: others kept changing the tree: 5 plans were overtaken, the last one at /hosts; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: find out who writes there, then run the same command again; the next sync repairs it: `treekeeper sync`
     ");
@@ -252,7 +252,7 @@ fn batches_that_landed_are_told_however_it_ends() {
         rejected(0, 0, OpFault::NoNode),
     ];
     insta::assert_snapshot!(two_batches(world().answers(answers)), @"
-    read fetch relate files prepare lock read observe access commit read observe access commit
+    read fetch relate files read prepare lock read observe access commit read observe access commit
     failed: the cluster lock was taken away while the plan was applied; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: `treekeeper lock show` tells who holds it; the next sync repairs it: `treekeeper sync`
     ");
@@ -264,7 +264,7 @@ fn batches_that_landed_are_told_however_it_ends() {
         session_lost("observe"),
     ];
     insta::assert_snapshot!(two_batches(world().answers(answers)), @"
-    read fetch relate files prepare lock read observe access commit read observe
+    read fetch relate files read prepare lock read observe access commit read observe
     failed: the session was lost; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: the next sync repairs it: `treekeeper sync`
     ");
@@ -274,17 +274,17 @@ fn batches_that_landed_are_told_however_it_ends() {
 fn batches_go_on_behind_a_marker_that_stands_and_end_at_one_that_was_changed() {
     let run = |reading| {
         let world = World {
-            readings: VecDeque::from([before(), before(), reading]),
+            readings: VecDeque::from([before(), before(), before(), reading]),
             ..World::new()
         };
         two_batches(world.answers([rejected(2, 1, OpFault::BadVersion)]))
     };
     insta::assert_snapshot!(run(cluster("{\"version\":false,\"note\":1}", applying(SYNC, 1, 2))), @"
-    read fetch relate files prepare lock read observe access commit read observe access commit back
+    read fetch relate files read prepare lock read observe access commit read observe access commit back
     applied
     ");
     insta::assert_snapshot!(run(cluster("{\"version\":\"by hand\"}", applying(SYNC, 1, 2))), @"
-    read fetch relate files prepare lock read observe access commit read release
+    read fetch relate files read prepare lock read observe access commit read release
     failed: /hosts or /treekeeper/state was changed by others while batches were applied; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: `treekeeper status` tells what they say now; the next sync repairs it: `treekeeper sync`
     ");
@@ -302,7 +302,7 @@ fn batches_go_on_behind_a_marker_that_stands_and_end_at_one_that_was_changed() {
         "{gone}"
     );
     insta::assert_snapshot!(run(cluster("{\"version\":null}", applying(SYNC, 1, 2))), @"
-    read fetch relate files prepare lock read observe access commit read release
+    read fetch relate files read prepare lock read observe access commit read release
     refused: the cluster is stopped
     warning: 1 of 2 batches are in the tree, which is marked as incomplete
     CRITICAL ALL STOP, cluster version is None
@@ -313,22 +313,22 @@ fn batches_go_on_behind_a_marker_that_stands_and_end_at_one_that_was_changed() {
 fn a_lost_session_is_inquired_into() {
     let run = |answer| two_batches(World::new().answers([lost(), session_lost("settle"), answer]));
     insta::assert_snapshot!(run(inquired(whole())), @"
-    read fetch relate files prepare lock read observe access commit settle inquire back
+    read fetch relate files read prepare lock read observe access commit settle inquire back
     applied
     warning: the session was lost after everything had been applied
     ");
     insta::assert_snapshot!(run(inquired(half())), @"
-    read fetch relate files prepare lock read observe access commit settle inquire
+    read fetch relate files read prepare lock read observe access commit settle inquire
     failed: the session was lost while the plan was applied; 1 of 2 batches are in the tree, which is marked as incomplete
     hint: the next sync repairs it: `treekeeper sync`
     ");
     insta::assert_snapshot!(run(inquired(before())), @"
-    read fetch relate files prepare lock read observe access commit settle inquire
+    read fetch relate files read prepare lock read observe access commit settle inquire
     failed: the session was lost before anything was written
     hint: run the same command again
     ");
     insta::assert_snapshot!(run(broken("inquire")), @"
-    read fetch relate files prepare lock read observe access commit settle inquire
+    read fetch relate files read prepare lock read observe access commit settle inquire
     unknown: whether the plan was applied is not known: it broke
     hint: when ZooKeeper answers again, `treekeeper status` tells; a sync repairs what is missing
     ");
@@ -385,13 +385,13 @@ fn an_edit_is_looked_for_in_the_tree() {
 #[test]
 fn once_it_is_applied_nothing_makes_it_a_failure() {
     insta::assert_snapshot!(World::new().answers([broken("back")]).sync(), @"
-    read fetch relate files prepare lock read observe commit back
+    read fetch relate files read prepare lock read observe commit back
     applied
     warning: the plan was applied, but could not be read back: it broke
     ");
     let differing = ("back", Answer::Differing(vec![path("/a")]));
     insta::assert_snapshot!(World::new().answers([differing]).sync(), @"
-    read fetch relate files prepare lock read observe commit back
+    read fetch relate files read prepare lock read observe commit back
     applied
     warning: 1 znodes were changed by others since they were written, the first is /a
     ");
@@ -410,7 +410,7 @@ fn a_failed_release_changes_nothing() {
         };
     });
     insta::assert_snapshot!(told, @"
-    read fetch relate files prepare lock read observe release
+    read fetch relate files read prepare lock read observe release
     refused: the plan deletes 1 znodes, the budget is 0 of 2 managed ones
     ");
 }
@@ -422,11 +422,11 @@ fn a_failure_before_anything_was_sent_gives_the_lock_back_unless_the_session_is_
         assert!(told.ends_with(&format!("{request}\nfailed: it broke")), "{told}");
     }
     insta::assert_snapshot!(World::new().answers([broken("observe")]).sync(), @"
-    read fetch relate files prepare lock read observe release
+    read fetch relate files read prepare lock read observe release
     failed: it broke
     ");
     insta::assert_snapshot!(World::new().answers([session_lost("observe")]).sync(), @"
-    read fetch relate files prepare lock read observe
+    read fetch relate files read prepare lock read observe
     failed: the session was lost
     ");
 }

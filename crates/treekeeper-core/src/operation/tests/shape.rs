@@ -147,7 +147,7 @@ fn nothing_to_do_is_no_transaction() {
         ..World::new()
     };
     insta::assert_snapshot!(world.sync_with(|options, _| options.repair = true), @"
-    read fetch files prepare lock read observe release
+    read fetch files read prepare lock read observe release
     applied
     ");
 }

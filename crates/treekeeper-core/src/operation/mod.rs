@@ -12,6 +12,7 @@ mod settle;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use std::ops::Range;
 use std::sync::Arc;

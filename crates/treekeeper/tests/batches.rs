@@ -3,13 +3,13 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use support::background::Background;
+use support::leaves::{Leaves, leaves, stored, text};
 use support::proxy::Then;
 use support::scene::{Scene, talk, wait};
 use support::zookeeper::ZooKeeper;
@@ -20,42 +20,6 @@ const CRITICAL: &str = "CRITICAL ALL STOP, cluster version is None";
 const SMALL: &str = "[limits]\ntransaction_operations = 20\nbatch_bytes = 1900\nsession_timeout = \"60s\"\n";
 /// The same with sessions that can be waited for.
 const SHORT: &str = "[limits]\ntransaction_operations = 20\nbatch_bytes = 1900\nsession_timeout = \"6s\"\n";
-
-/// Values of leaves by their path; groups hold nothing.
-type Leaves = BTreeMap<String, i64>;
-
-/// Returns leaves `/big/g<group>/n<leaf>` with one value.
-fn leaves(groups: usize, each: usize, value: i64) -> Leaves {
-    let path = |index: usize| format!("/big/g{:03}/n{:03}", index / each, index % each);
-    (0..groups * each).map(|index| (path(index), value)).collect()
-}
-
-/// Returns the tree file of these leaves.
-fn text(leaves: &Leaves) -> String {
-    let mut text = "/big\n".to_owned();
-    let mut open = String::new();
-    for (path, value) in leaves {
-        let (group, leaf) = path.rsplit_once('/').unwrap();
-        if group != open {
-            text.push_str(&format!("  {}\n", &group["/big".len()..]));
-            open = group.to_owned();
-        }
-        text.push_str(&format!("    /{leaf}\n      v = {value}\n"));
-    }
-    text
-}
-
-/// Returns the same tree as the server should hold it.
-fn stored(leaves: &Leaves) -> String {
-    let mut lines = vec!["/big {}\n".to_owned()];
-    for (path, value) in leaves {
-        lines.push(format!("{} {{}}\n", path.rsplit_once('/').unwrap().0));
-        lines.push(format!("{path} {{\"v\":{value}}}\n"));
-    }
-    lines.sort();
-    lines.dedup();
-    lines.concat()
-}
 
 fn tree(scene: &Scene) -> String {
     let mut lines: Vec<String> = scene
@@ -96,7 +60,7 @@ fn expect_whole(scene: &Scene, leaves: &Leaves, commit: &str) {
 
 /// Returns how many batches the running sync has, once its marker stands.
 fn steps(scene: &Scene) -> usize {
-    usize::try_from(scene.state()["steps"].as_u64().unwrap()).unwrap()
+    usize::try_from(scene.state()["steps"].as_u64().expect("a number")).expect("a small number")
 }
 
 /// Starts a sync that is held before its k-th batch, from 1, and waits for that.
@@ -383,6 +347,7 @@ fn an_editor_who_never_stops_leaves_the_marker() {
         scene.proxy.wait_held(held);
         edit(100 + round);
     }
+    scene.proxy.script(held, Then::Forward);
     let output = running.finish().expect(1);
     let said = talk(&output);
     assert!(said.contains(
@@ -401,7 +366,7 @@ fn an_editor_who_never_stops_leaves_the_marker() {
 fn expect_written_once(scene: &Scene) {
     let (old, new) = (before(), after());
     for (path, value) in &new {
-        let version = scene.session.try_get(path).unwrap().1.version;
+        let version = scene.stat(path).version;
         let writes = i32::from(old.get(path).is_some_and(|known| known != value));
         assert_eq!(version, writes, "{path}");
     }
@@ -483,12 +448,7 @@ fn a_lock_lost_in_the_middle_leaves_the_marker() {
 fn a_session_that_expires_in_the_middle_leaves_the_marker() {
     let (scene, [_, new]) = scene(SHORT);
     let running = held_at(&scene, 3);
-    let owner = scene
-        .session
-        .try_get(&scene.candidate())
-        .unwrap()
-        .1
-        .ephemeral_owner;
+    let owner = scene.stat(&scene.candidate()).ephemeral_owner;
     scene.proxy.release(3, Then::SwallowAndDark);
     scene.proxy.wait_dark();
     wait("the session to expire", || {

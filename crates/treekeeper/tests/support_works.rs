@@ -150,12 +150,9 @@ fn a_repository_holds_exactly_the_files_of_its_commit() {
     let second = repository.commit(&[("c.zk", "/c\n")]);
     assert_eq!(
         repository.git(&["ls-tree", "-r", "--name-only", &first]),
-        "a.zk\nsub/b.zk\n"
+        "a.zk\nsub/b.zk"
     );
-    assert_eq!(
-        repository.git(&["ls-tree", "-r", "--name-only", &second]),
-        "c.zk\n"
-    );
+    assert_eq!(repository.git(&["ls-tree", "-r", "--name-only", &second]), "c.zk");
     repository.point_at(&first);
     assert_eq!(repository.git(&["rev-parse", "main"]).trim(), first);
     assert_ne!(repository.commit(&[]), second);

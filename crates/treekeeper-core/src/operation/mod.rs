@@ -7,10 +7,12 @@
 
 mod apply;
 mod edit;
-mod landed;
 mod outcome;
 mod settle;
 mod sync;
+#[cfg(test)]
+mod tests;
+mod transaction;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -105,8 +107,8 @@ pub enum Edit {
 /// What the shell is to do next.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// Read `/hosts`, its children and the state in as few round trips as possible.
-    ReadCluster,
+    /// Read `/hosts` and the state, and the hosts if they are wanted, in as few round trips as possible.
+    ReadCluster(Depth),
     /// Fetch the repository and resolve the revision once.
     Fetch,
     /// Tell how `target` lies to `deployed` in the repository.
@@ -143,6 +145,15 @@ pub enum Request {
     Release,
     /// It is over.
     Done(Box<Receipt>),
+}
+
+/// How much of the cluster's own nodes to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// `/hosts` and the state: enough to see that there is nothing to do.
+    Versions,
+    /// The hosts below `/hosts` too.
+    Hosts,
 }
 
 /// Which part of the live tree to read.
@@ -310,6 +321,7 @@ enum Stage {
     Fetching,
     Relating,
     ReadingFiles,
+    ReadingHosts,
     Preparing,
     Locking,
     LockedReading,
@@ -356,6 +368,7 @@ pub struct Operation {
     /// How many of how many batches have landed, once one transaction has and until the last has.
     progress: Option<(usize, usize)>,
     /// Whether the lines that are told once were told.
+    told_stop: bool,
     told_resync: bool,
     told_files: bool,
     /// The node at which the server denied a transaction.
@@ -404,6 +417,7 @@ impl Operation {
             commitment: None,
             replans: 0,
             progress: None,
+            told_stop: false,
             told_resync: false,
             told_files: false,
             denied: None,
@@ -422,16 +436,17 @@ impl Operation {
     pub fn next(&mut self, answer: Answer, now: Timestamp) -> Request {
         match (self.stage, answer) {
             (_, Answer::Failed(failure)) => self.failed(failure),
-            (Stage::Starting, _) => self.ask(Stage::Reading, Request::ReadCluster),
+            (Stage::Starting, _) => self.ask(Stage::Reading, Request::ReadCluster(Depth::Versions)),
             (Stage::Reading, Answer::Cluster(cluster)) => self.begin(cluster, now),
             (Stage::Fetching, Answer::Fetched { revision, repository }) => self.fetched(revision, repository),
             (Stage::Relating, Answer::Relation(relation)) => self.related(relation),
-            (Stage::ReadingFiles, Answer::Files(files)) => self.read_files(files, now),
+            (Stage::ReadingFiles, Answer::Files(files)) => self.read_files(files),
+            (Stage::ReadingHosts, Answer::Cluster(cluster)) => self.read_hosts(cluster, now),
             (Stage::Preparing, Answer::Done) => self.prepared(),
             (Stage::Locking, Answer::Lock(LockAnswer::Busy(holder))) => self.lock_busy(holder),
             (Stage::Locking, Answer::Lock(LockAnswer::Held(candidates))) => {
                 self.candidates = candidates;
-                self.ask(Stage::LockedReading, Request::ReadCluster)
+                self.read_in_lock()
             }
             (Stage::LockedReading, Answer::Cluster(cluster)) => self.read_locked(cluster, now),
             (Stage::LockedRelating, Answer::Relation(relation)) => self.related_locked(relation),

@@ -56,7 +56,7 @@ impl Operation {
         if !held {
             return self.lock_lost();
         }
-        match self.count_replan("a reply that was lost") {
+        match self.interrupted() {
             Some(request) => request,
             None => self.read_locked(cluster, now),
         }

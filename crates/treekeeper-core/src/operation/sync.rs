@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Event, Failure, Goal, Mode, Operation, Outcome, Request, Scope, Stage, SyncOptions, Timestamp};
+use super::{
+    Depth, Event, Failure, Goal, Mode, Operation, Outcome, Request, Scope, Stage, SyncOptions, Timestamp,
+};
 use crate::gate::{self, Blocker, Relation, Target};
 use crate::layer;
 use crate::model::cluster::{ClusterReading, ClusterState, HostsFault, INITIAL_VERSION, StateReading};
@@ -63,26 +65,16 @@ impl Operation {
         let cluster = self.cluster();
         let is_stopped = cluster.version() == Ok(ClusterVersion::Stop);
         let blocker = gate::stopped(cluster, &self.policy, self.stop_seen);
-        if is_stopped && !self.events_have_stop() && self.candidates.is_empty() && self.mode() != Mode::Plan {
+        if self.mode() == Mode::Plan {
+            self.receipt.blockers.extend(blocker);
+            return None;
+        }
+        // The None that `--force` replaces is told once; one that ends the operation is told in any case.
+        if is_stopped && (blocker.is_some() || !self.told_stop) {
+            self.told_stop = true;
             self.events.push(Event::AllStop);
         }
-        match (blocker, self.mode()) {
-            (None, _) => None,
-            (Some(blocker), Mode::Plan) => {
-                self.receipt.blockers = vec![blocker];
-                None
-            }
-            (Some(blocker), _) => {
-                if !self.candidates.is_empty() {
-                    self.events.push(Event::AllStop);
-                }
-                Some(self.refuse(vec![blocker]))
-            }
-        }
-    }
-
-    fn events_have_stop(&self) -> bool {
-        self.events.contains(&Event::AllStop)
+        blocker.map(|blocker| self.refuse(vec![blocker]))
     }
 
     /// Compares the commit with what the cluster runs.
@@ -113,6 +105,14 @@ impl Operation {
         if let Some(target) = &mut self.target {
             target.relation = Some((relation, deployed));
         }
+    }
+
+    /// Tells whether it is known how the commit lies to `deployed`.
+    fn is_related(&self, deployed: &Revision) -> bool {
+        self.target()
+            .relation
+            .as_ref()
+            .is_some_and(|(_, known)| known == deployed)
     }
 
     fn target(&self) -> &Target {
@@ -151,8 +151,8 @@ impl Operation {
         self.ask(Stage::ReadingFiles, Request::ReadFiles(revision))
     }
 
-    /// Parses and merges every file, then asks the gates that need no tree.
-    pub(super) fn read_files(&mut self, files: Vec<SourceFile>, now: Timestamp) -> Request {
+    /// Parses and merges every file.
+    pub(super) fn read_files(&mut self, files: Vec<SourceFile>) -> Request {
         self.file_names = files.iter().map(|file| file.name.clone()).collect();
         let options = self.sync_options().clone();
         let mut diagnostics = Vec::new();
@@ -171,6 +171,19 @@ impl Operation {
                 return self.end(Outcome::Invalid(diagnostics));
             }
         }
+        self.ask(Stage::ReadingHosts, Request::ReadCluster(Depth::Hosts))
+    }
+
+    /// Asks the gates that need no tree.
+    pub(super) fn read_hosts(&mut self, cluster: ClusterReading, now: Timestamp) -> Request {
+        if let Some(failure) = unusable(&cluster) {
+            return self.fail(failure);
+        }
+        self.cluster = Some(cluster);
+        self.receipt.blockers.clear();
+        if let Some(request) = self.refuse_when_stopped() {
+            return request;
+        }
         if let Some(request) = self.refuse_when_blocked() {
             return request;
         }
@@ -178,6 +191,15 @@ impl Operation {
             Mode::Plan | Mode::DryRun => self.observe(),
             Mode::Apply => self.prepare(now),
         }
+    }
+
+    /// Reads everything again, now that nobody else can pass the gates.
+    pub(super) fn read_in_lock(&mut self) -> Request {
+        let depth = match self.goal {
+            Goal::Sync(_) => Depth::Hosts,
+            Goal::Edit(_) => Depth::Versions,
+        };
+        self.ask(Stage::LockedReading, Request::ReadCluster(depth))
     }
 
     fn refuse_when_blocked(&mut self) -> Option<Request> {
@@ -238,7 +260,7 @@ impl Operation {
             let wait = self.context.lock_wait;
             return self.ask(Stage::Locking, Request::AcquireLock(wait));
         }
-        self.ask(Stage::LockedReading, Request::ReadCluster)
+        self.read_in_lock()
     }
 
     pub(super) fn lock_busy(&mut self, holder: Failure) -> Request {
@@ -251,7 +273,6 @@ impl Operation {
         if let Some(failure) = unusable(&cluster) {
             return self.fail(failure);
         }
-        let deployed_before = self.cluster().deployed();
         self.cluster = Some(cluster);
         if let Some(request) = self.refuse_when_stopped() {
             return request;
@@ -268,7 +289,7 @@ impl Operation {
         let cluster = self.cluster();
         if cluster.hosts_node.is_none() || cluster.state == StateReading::Absent {
             // Somebody removed them after they were prepared; the number of times is bounded like that of plans.
-            return match self.count_replan("/hosts or /treekeeper/state") {
+            return match self.overtaken("/hosts or /treekeeper/state") {
                 Some(request) => request,
                 None => self.prepare(now),
             };
@@ -280,14 +301,13 @@ impl Operation {
             return self.end(Outcome::InSync);
         }
         match self.cluster().deployed() {
-            Some(deployed) if Some(&deployed) != deployed_before.as_ref() && deployed != revision => self
-                .ask(
-                    Stage::LockedRelating,
-                    Request::Relate {
-                        deployed,
-                        target: revision,
-                    },
-                ),
+            Some(deployed) if deployed != revision && !self.is_related(&deployed) => self.ask(
+                Stage::LockedRelating,
+                Request::Relate {
+                    deployed,
+                    target: revision,
+                },
+            ),
             Some(deployed) if deployed == revision => self.related_locked(Relation::Same),
             Some(_) => self.locked_gates(),
             None => {

@@ -3,6 +3,7 @@
 use serde_json::json;
 use treekeeper_core::model::ClusterVersion;
 use treekeeper_core::model::cluster::{ClusterReading, Host, Phase, StateReading, StopNote};
+use treekeeper_core::operation::Depth;
 
 use super::setup::Setup;
 use super::ui::{self, Exit, Problem};
@@ -12,7 +13,7 @@ use crate::zk::{self, Contender};
 pub fn run(setup: &Setup) -> Result<Exit, Problem> {
     let (cluster, contenders) = setup.block_on(async {
         let session = setup.open().await?;
-        let cluster = zk::read_cluster(&session).await?;
+        let cluster = zk::read_cluster(&session, Depth::Hosts).await?;
         let contenders = zk::contenders(&session, setup.lock).await?;
         session.close().await;
         Ok((cluster, contenders))

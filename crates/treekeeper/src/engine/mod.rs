@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use treekeeper_core::model::cluster::{ClusterReading, LockStyle};
 use treekeeper_core::operation::{
-    Answer, Event, Failure, LockAnswer, Operation, Outcome, Receipt, Request, Timestamp,
+    Answer, Depth, Event, Failure, LockAnswer, Operation, Outcome, Receipt, Request, Timestamp,
 };
 
 pub use source::{RepositorySource, failure};
@@ -65,7 +65,7 @@ pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&E
 /// Returns the request's name, for the log of `-v`.
 fn name(request: &Request) -> &'static str {
     match request {
-        Request::ReadCluster => "read the cluster",
+        Request::ReadCluster(_) => "read the cluster",
         Request::Fetch => "fetch",
         Request::Relate { .. } => "relate commits",
         Request::ReadFiles(_) => "read files",
@@ -95,7 +95,7 @@ impl Driver {
     async fn perform(&mut self, request: Request) -> Result<Answer, Failure> {
         let session = &self.session;
         Ok(match request {
-            Request::ReadCluster => Answer::Cluster(zk::read_cluster(session).await?),
+            Request::ReadCluster(depth) => Answer::Cluster(zk::read_cluster(session, depth).await?),
             Request::Fetch => {
                 let (revision, repository) = self.repository()?.fetch()?;
                 Answer::Fetched { revision, repository }
@@ -118,7 +118,7 @@ impl Driver {
                 let held = zk::settle(session, &self.lock.candidates).await?;
                 Answer::Settled {
                     held,
-                    cluster: zk::read_cluster(session).await?,
+                    cluster: zk::read_cluster(session, Depth::Hosts).await?,
                 }
             }
             Request::Inquire => self.inquire().await?,
@@ -187,7 +187,7 @@ impl Driver {
         loop {
             let left = zk::contenders(&self.session, self.world.lock).await?;
             if !left.iter().any(|contender| ours(&contender.path)) {
-                let cluster = zk::read_cluster(&self.session).await?;
+                let cluster = zk::read_cluster(&self.session, Depth::Hosts).await?;
                 self.lock.candidates.clear();
                 return Ok(Some(cluster));
             }

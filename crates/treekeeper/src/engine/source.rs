@@ -5,7 +5,7 @@ use treekeeper_core::model::{Revision, printable};
 use treekeeper_core::operation::Failure;
 use treekeeper_core::treefile::SourceFile;
 
-use crate::git::{self, GitError, GitOptions, Mirror, ReadLimits};
+use crate::git::{GitError, GitOptions, Mirror, ReadLimits};
 
 /// A repository, fetched into a bare mirror when it is first asked for.
 pub struct RepositorySource {
@@ -54,14 +54,7 @@ impl RepositorySource {
     /// # Errors
     /// A mirror that cannot be read.
     pub fn relation(&mut self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
-        let relation = self.mirror()?.relation(deployed, target).map_err(failure)?;
-        Ok(match relation {
-            git::Relation::Same => Relation::Same,
-            git::Relation::Forward => Relation::Forward,
-            git::Relation::Backward => Relation::Backward,
-            git::Relation::Diverged => Relation::Diverged,
-            git::Relation::Unknown => Relation::Unknown,
-        })
+        self.mirror()?.relation(deployed, target).map_err(failure)
     }
 
     /// Returns the tree files at `revision`, `.zk` first, each group sorted.

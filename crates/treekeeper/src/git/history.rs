@@ -2,26 +2,12 @@
 //!
 //! Facts only: whether a rewind is allowed is decided by the gates.
 
+pub use treekeeper_core::gate::Relation;
 use treekeeper_core::model::Revision;
 
 use super::error::GitError;
 use super::mirror::Mirror;
 use super::process::Input;
-
-/// How one commit lies to another in history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
-    /// They are one commit.
-    Same,
-    /// The second descends from the first.
-    Forward,
-    /// The first descends from the second.
-    Backward,
-    /// Neither descends from the other.
-    Diverged,
-    /// The first is not in the repository.
-    Unknown,
-}
 
 /// What a commit says of itself, as its author wrote it: print it through [`super::escape`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use treekeeper_core::model::links::{self, Known, LinkError};
 use treekeeper_core::model::{
     ClusterVersion, DataVersion, LiveTree, Properties, Value, ZnodePath, decode, printable,
 };
-use treekeeper_core::operation::Scope;
+use treekeeper_core::operation::{Depth, Scope};
 use zookeeper_client::{Error, MultiReadResult};
 
 use super::observe::{ReadMethod, observe};
@@ -20,13 +20,13 @@ const LINK_READS_MAX: usize = 1_000;
 /// Hosts above which `/hosts` is taken for damaged (RELIABILITY.md G3).
 const HOSTS_MAX: usize = 100_000;
 
-/// Reads `/hosts`, its children and the state: one round trip, and one more for the hosts if there are any.
+/// Reads `/hosts` and the state in one round trip, and the hosts, if they are wanted and there are any, in one more.
 ///
 /// # Errors
 /// NoAuth on one of them, a missing chroot, a lost session, the request deadline.
-pub async fn read_cluster(session: &Session) -> Result<ClusterReading, ZkError> {
+pub async fn read_cluster(session: &Session, depth: Depth) -> Result<ClusterReading, ZkError> {
     let first = read_own_nodes(session).await?;
-    let hosts = if first.names.is_empty() {
+    let hosts = if first.names.is_empty() || depth == Depth::Versions {
         Vec::new()
     } else {
         read_hosts(session, first.names).await?

@@ -4,6 +4,7 @@
 
 use treekeeper_core::model::cluster::{ClusterReading, ClusterState, HOSTS_PATH, STATE_PATH, StateReading};
 use treekeeper_core::model::{Properties, Text, Value, ZnodePath, decode, encode};
+use treekeeper_core::operation::Depth;
 use zookeeper_client::{CreateMode, Error, MultiWriteError};
 
 use super::error::is_definite;
@@ -34,7 +35,7 @@ pub async fn change_version<E: From<ZkError>>(
     mut decide: impl FnMut(&ClusterReading) -> Result<VersionChange, E>,
 ) -> Result<(), E> {
     for _ in 0..TRIES_MAX {
-        let cluster = read_cluster(session).await?;
+        let cluster = read_cluster(session, Depth::Versions).await?;
         let VersionChange::Set { version, state } = decide(&cluster)? else {
             return Ok(());
         };

@@ -11,6 +11,7 @@ pub mod background;
 pub mod cases;
 pub mod foreign;
 pub mod keys;
+pub mod leaves;
 pub mod locks;
 pub mod mirror;
 pub mod original;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use zookeeper_client::Stat;
 
 use super::background::Background;
 use super::foreign::{Foreign, join};
@@ -89,6 +90,14 @@ impl Scene {
         let running = self.start(arguments);
         self.proxy.at(multi, work);
         running.finish()
+    }
+
+    /// Returns a node's counters.
+    pub fn stat(&self, path: &str) -> Stat {
+        self.session
+            .try_get(path)
+            .unwrap_or_else(|| panic!("{path} is absent"))
+            .1
     }
 
     /// Returns the version of `/hosts`.

@@ -14,10 +14,7 @@ impl Parser<'_> {
         let start = self.span().start;
         let mut node = self.atom()?;
         let mut count = 0;
-        loop {
-            let Some(operator) = self.one_of(&["(", "[", "."]) else {
-                break;
-            };
+        while let Some(operator) = self.one_of(&["(", "[", "."]) {
             count += 1;
             if self.depth + count > NESTING_MAX {
                 return Err(

@@ -4,7 +4,7 @@
 //! It returns every reason, not the first, so that an operator sees the whole list at once.
 
 use crate::model::cluster::{ClusterReading, LockStyle, StateReading, StopNote};
-use crate::model::{ClusterVersion, DataVersion, Revision};
+use crate::model::{ClusterVersion, DataVersion, Revision, printable};
 
 /// How the commit that is to be deployed lies to the deployed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,25 +209,30 @@ pub fn blockers(reading: &ClusterReading, target: &Target, policy: &Policy) -> V
             // Another repository has no history in common; saying so twice would hide the reason.
             blockers.retain(|blocker| !matches!(blocker, Blocker::History { .. }));
             blockers.push(Blocker::OtherRepository {
-                recorded: recorded.clone(),
+                recorded: printable(recorded).into_owned(),
                 ours: target.repository.as_str().to_owned(),
             });
         }
-        if state.lock != policy.lock && state.generation > 0 && !policy.adopt {
-            blockers.push(Blocker::OtherLock {
-                recorded: state.lock,
-                ours: policy.lock,
-            });
-        }
+        blockers.extend(other_lock(reading, policy));
         if let Some(commit) = &state.pinned
             && commit != target.revision.as_str()
         {
             blockers.push(Blocker::Pinned {
-                commit: commit.clone(),
+                commit: printable(commit).into_owned(),
             });
         }
     }
     blockers
+}
+
+/// Returns why the configured lock would not exclude those who synced before, if so.
+pub fn other_lock(reading: &ClusterReading, policy: &Policy) -> Option<Blocker> {
+    let state = reading.state.state()?;
+    let differs = state.lock != policy.lock && state.generation > 0 && !policy.adopt;
+    differs.then_some(Blocker::OtherLock {
+        recorded: state.lock,
+        ours: policy.lock,
+    })
 }
 
 /// Returns the hosts that are not at the version of `/hosts`, unless the version is False or `--force` was given.

@@ -8,7 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClusterVersion, DataVersion, NodeData, Properties, Revision, Text, Value, decode, encode, printable,
+    ClusterVersion, DataVersion, NodeData, Properties, Revision, Text, Value, decode, encode, json_value,
+    printable,
 };
 
 /// Where treekeeper keeps its state.
@@ -266,6 +267,23 @@ impl ClusterState {
         Revision::parse(self.commit.as_deref()?)
     }
 
+    /// Returns the commit that `/hosts` named before batches began to be applied, if it was one.
+    fn revision_before(&self) -> Option<Revision> {
+        match json_value(self.from.as_deref()?.as_bytes())? {
+            Value::String(text) => Revision::parse(text.as_str()?),
+            _ => None,
+        }
+    }
+
+    /// Tells whether `other` says the same of the tree: who wrote it, and when, does not count.
+    pub fn says_as(&self, other: &ClusterState) -> bool {
+        self.commit == other.commit
+            && self.repository == other.repository
+            && self.lock == other.lock
+            && self.roots == other.roots
+            && self.orphans == other.orphans
+    }
+
     /// Remembers that `sync_id` reached `step` of `commit`.
     pub fn remember(&mut self, sync_id: &str, step: usize, commit: &str) {
         self.outcomes.push(PastOutcome {
@@ -302,7 +320,7 @@ impl StateReading {
             )),
             _ => match serde_json::from_slice(data) {
                 Ok(state) => StateReading::Present(Box::new(state), version),
-                Err(error) => StateReading::Unreadable(error.to_string()),
+                Err(error) => StateReading::Unreadable(printable(&error.to_string()).into_owned()),
             },
         }
     }
@@ -343,9 +361,10 @@ impl ClusterReading {
 
     /// Returns the commit that the cluster runs: the state's, else `/hosts`' version if it is a commit id.
     pub fn deployed(&self) -> Option<Revision> {
-        match self.state.state().and_then(ClusterState::revision) {
-            Some(revision) => Some(revision),
-            None => self.version().ok()?.revision(),
-        }
+        let state = self.state.state();
+        state
+            .and_then(ClusterState::revision)
+            .or_else(|| state?.revision_before())
+            .or_else(|| self.version().ok()?.revision())
     }
 }

@@ -109,6 +109,9 @@ pub fn property(path: &str, key: &str, known: &Known) -> Result<Value, LinkError
     walk.property(&resolved, path, key, &[])
 }
 
+/// Bytes of a path that a link may lead to, dots included; a server refuses less.
+const PATH_BYTES_MAX: usize = 4_096;
+
 struct Walk<'a> {
     known: &'a Known,
     hops: usize,
@@ -117,6 +120,10 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn resolve(&mut self, path: &str, seen: &[String]) -> Result<String, LinkError> {
+        if path.len() > PATH_BYTES_MAX {
+            let start: String = path.chars().take(40).collect();
+            return Err(LinkError::NoNode(format!("{start}...")));
+        }
         let path = without_dots(path);
         if self.known.node(&path)?.is_some() {
             return Ok(path);

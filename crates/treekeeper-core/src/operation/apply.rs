@@ -138,7 +138,7 @@ impl Operation {
             return self.fail(Failure::new(format!("the server refused the plan: {cause}")));
         };
         let place = self.place(transaction, operation);
-        if operation < self.candidates.len() {
+        if operation < self.candidates.len() && matches!(cause, OpFault::NoNode | OpFault::BadVersion) {
             return self.lock_lost();
         }
         if cause == OpFault::NoAuth {

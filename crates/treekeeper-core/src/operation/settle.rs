@@ -2,7 +2,7 @@
 
 use super::{Failure, FailureKind, Goal, Operation, Outcome, Request, Scope, Stage, Timestamp};
 use crate::model::ZnodePath;
-use crate::model::cluster::{ClusterReading, Phase};
+use crate::model::cluster::{ClusterReading, Phase, StateReading};
 
 /// What the state says of this operation's transactions.
 enum Fate {
@@ -80,6 +80,12 @@ impl Operation {
                 self.progress = Some((step, steps));
                 self.fail(Failure::new("the session was lost while the plan was applied"))
             }
+            Fate::Nothing if cluster.state == StateReading::Absent => self.end(Outcome::Unknown(
+                Failure::new(
+                    "the session was lost, and /treekeeper/state, which would tell what was written, is gone",
+                )
+                .with_hint("`treekeeper plan` shows what differs; a sync repairs it"),
+            )),
             Fate::Nothing => self.end(Outcome::Failed(
                 Failure::new("the session was lost before anything was written")
                     .with_hint("run the same command again"),

@@ -49,7 +49,7 @@ impl Operation {
         }
         match &self.goal {
             Goal::Sync(_) => self.ask(Stage::Fetching, Request::Fetch),
-            Goal::Edit(options) if options.dry_run => self.observe(),
+            Goal::Edit(options) if options.dry_run => self.observe_for_edit(),
             Goal::Edit(_) => self.ask(
                 Stage::Preparing,
                 Request::Prepare {
@@ -101,6 +101,15 @@ impl Operation {
         )
     }
 
+    /// Tells whether `--adopt` has something to take over.
+    fn adopts(&self) -> bool {
+        let Some(state) = self.cluster().state.state().filter(|_| self.policy.adopt) else {
+            return false;
+        };
+        let other_repository = state.repository.as_deref() != Some(self.target().repository.as_str());
+        state.lock != self.context.lock || other_repository
+    }
+
     fn set_relation(&mut self, relation: Relation, deployed: Revision) {
         if let Some(target) = &mut self.target {
             target.relation = Some((relation, deployed));
@@ -145,6 +154,7 @@ impl Operation {
             self.events.push(Event::ZkVersion(version.clone()));
         }
         let repair = self.sync_options().repair || self.mode() == Mode::Plan;
+        let repair = repair || self.adopts();
         if version.is(&revision) && !self.cluster().state.is_applying() && !repair {
             return self.end(Outcome::InSync);
         }
@@ -278,7 +288,7 @@ impl Operation {
             return request;
         }
         if matches!(self.goal, Goal::Edit(_)) {
-            return self.observe();
+            return self.observe_for_edit();
         }
         if self.progress.is_some() && !self.marker_stands() {
             return self.fail(
@@ -297,7 +307,7 @@ impl Operation {
         let revision = self.target().revision.clone();
         let finished =
             cluster.version().is_ok_and(|version| version.is(&revision)) && !cluster.state.is_applying();
-        if finished && !self.sync_options().repair {
+        if finished && !self.sync_options().repair && !self.adopts() {
             return self.end(Outcome::InSync);
         }
         match self.cluster().deployed() {
@@ -330,6 +340,12 @@ impl Operation {
     }
 
     pub(super) fn related_locked(&mut self, relation: Relation) -> Request {
+        let overtaken = matches!(relation, Relation::Backward | Relation::Unknown);
+        if overtaken && !self.fetched_in_lock && !self.sync_options().fixed_revision {
+            // Somebody faster deployed a commit that we have not seen: the whole road once more, with the lock held.
+            self.fetched_in_lock = true;
+            return self.ask(Stage::Fetching, Request::Fetch);
+        }
         if let Some(deployed) = self.cluster().deployed() {
             self.set_relation(relation, deployed);
         }
@@ -339,6 +355,14 @@ impl Operation {
     fn locked_gates(&mut self) -> Request {
         match self.refuse_when_blocked() {
             Some(request) => request,
+            None => self.observe(),
+        }
+    }
+
+    /// An edit that takes another lock than the syncs do would not exclude them.
+    fn observe_for_edit(&mut self) -> Request {
+        match gate::other_lock(self.cluster(), &self.policy) {
+            Some(blocker) => self.refuse(vec![blocker]),
             None => self.observe(),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{BATCHES_IN_FLIGHT_MAX, Commitment, Failure, Goal, Op, Operation, Timestamp, Transaction};
 use crate::model::cluster::{ClusterState, Grants, HOSTS_PATH, HostsNode, Phase, STATE_PATH, StateReading};
-use crate::model::{DataVersion, Text, Value, ZnodePath};
+use crate::model::{DataVersion, RootScope, Text, Value, ZnodePath};
 use crate::plan::{self, Plan};
 
 impl Operation {
@@ -83,9 +83,16 @@ impl Operation {
         single_head.push(Op::Set(state_path(), finished.to_bytes(), *state_version));
         let batches = self.batches(plan, &single_head)?;
         if batches.len() <= 1 {
+            let same_version = cluster.version().is_ok_and(|version| version.is(&revision));
             let nothing = plan.changes.is_empty()
-                && cluster.version().is_ok_and(|version| version.is(&revision))
-                && !cluster.state.is_applying();
+                && same_version
+                && !cluster.state.is_applying()
+                && finished.says_as(state);
+            if same_version {
+                // Nothing is written that does not differ: a repair leaves /hosts alone.
+                let check = Op::Check(hosts_path(), hosts.data_version);
+                single_head[self.candidates.len()] = check;
+            }
             let transaction = Transaction {
                 head: single_head,
                 changes: 0..plan.changes.len(),
@@ -179,7 +186,7 @@ impl Operation {
         let pruned = self.possible_orphans();
         let spared = spared.filter(|root| pruned.contains(*root)).map(str::to_owned);
         let kept = plan.orphans.iter().map(|orphan| orphan.path.name().to_owned());
-        state.orphans = kept.chain(spared).collect();
+        state.orphans = kept.chain(spared).chain(self.kept_by_overlays(read)).collect();
         state.roots = self.managed_roots();
         state.repository = self
             .target
@@ -231,6 +238,7 @@ impl Operation {
         let newer = self.managed_roots();
         let older = state.roots.difference(&newer).cloned().collect::<Vec<_>>();
         state.orphans.extend(older);
+        state.orphans.extend(self.kept_by_overlays(read));
         state.roots = newer;
         let prune_roots = matches!(&self.goal, Goal::Sync(options) if options.prune_roots);
         state.grants = Grants {
@@ -242,6 +250,16 @@ impl Operation {
         };
         self.sign(&mut state, now);
         state
+    }
+
+    /// Returns the managed roots of earlier commits that only overlays define now: nobody trims them, and when the
+    /// overlays drop them they are orphans.
+    fn kept_by_overlays(&self, read: &ClusterState) -> Vec<String> {
+        let Some(desired) = &self.desired else {
+            return Vec::new();
+        };
+        let kept = |root: &&String| desired.roots.get(root.as_str()) == Some(&RootScope::Keep);
+        read.roots.union(&read.orphans).filter(kept).cloned().collect()
     }
 
     fn sign(&self, state: &mut ClusterState, now: Timestamp) {

@@ -36,6 +36,10 @@ pub const CODES: &[(Code, &str)] = &[
     (Code("TK0110"), "a file that is not UTF-8"),
     (Code("TK0111"), "a file that begins with a byte order mark"),
     (Code("TK0112"), "a NUL byte"),
+    (
+        Code("TK0115"),
+        "the target of a link that holds a character that moves, hides or reorders text",
+    ),
     (Code("TK0113"), "a lone string_value that is not a byte string"),
     (
         Code("TK0114"),

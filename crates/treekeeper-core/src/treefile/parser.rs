@@ -18,6 +18,7 @@ use crate::model::{Text, Value, check_name};
 pub fn parse(source: Arc<SourceFile>, limits: &ParseLimits) -> (FileTree, Vec<Diagnostic>) {
     let mut parser = Parser {
         bytes: &source.bytes,
+        steps_left: expression::limits::FILE_STEPS_MAX + source.bytes.len(),
         limits,
         nodes: vec![FileNode {
             name: "".into(),
@@ -130,6 +131,7 @@ impl Content<'_> {
 struct Parser<'a> {
     bytes: &'a [u8],
     limits: &'a ParseLimits,
+    steps_left: usize,
     nodes: Vec<FileNode>,
     /// The stack of indents; entries above `top` are kept for their memory.
     open: Vec<Open<'a>>,
@@ -374,6 +376,13 @@ impl<'a> Parser<'a> {
     }
 
     fn link(&mut self, content: Content<'a>, name: &'a str, kind: Kind, target: &'a str) {
+        if let Some(character) = target
+            .chars()
+            .find(|character| crate::model::unprintable(*character))
+        {
+            let at = content.end() - target.len();
+            self.report.bad_target(at..content.end(), character);
+        }
         if let Some(index) = self.owner(content, name, kind) {
             let arrow = if kind == Kind::Symlink { " ->" } else { " =>" };
             let mut key = String::with_capacity(name.len() + arrow.len());
@@ -389,7 +398,8 @@ impl<'a> Parser<'a> {
     }
 
     fn property(&mut self, content: Content<'a>, name: &'a str, expression: &'a str) {
-        let value = expression::evaluate(expression).and_then(|value| value.to_property_value(name));
+        let value = expression::evaluate_within(expression, &mut self.steps_left)
+            .and_then(|value| value.to_property_value(name));
         let value = value.map_err(|error| self.bad_expression(content, name, expression, error));
         let owner = self.owner(content, name, Kind::Value);
         match value {

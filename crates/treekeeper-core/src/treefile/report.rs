@@ -208,6 +208,17 @@ impl<'a> Report<'a> {
         self.helped("TK0107", span, "this property belongs to no node", help);
     }
 
+    /// A link that leads to a path that nobody could read.
+    pub(super) fn bad_target(&mut self, span: Range<usize>, character: char) {
+        let message = format!("U+{:04X} cannot be in the target of a link", u32::from(character));
+        self.helped(
+            "TK0115",
+            span,
+            message,
+            "it moves, hides or reorders text: leave it out",
+        );
+    }
+
     pub(super) fn bad_name(&mut self, at: usize, part: &str, error: &PathError) {
         match error {
             PathError::RelativeName(_) => {

@@ -23,6 +23,9 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// A year: longer waits are typing errors.
+const LOCK_WAIT_SECONDS_MAX: u64 = 31_536_000;
+
 /// Options that every command takes, before or after its name.
 #[derive(Debug, Args)]
 pub struct Global {
@@ -183,7 +186,7 @@ pub struct SyncArgs {
     #[arg(long, value_name = "REV")]
     pub revision: Option<String>,
     /// Wait so long for the lock
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=LOCK_WAIT_SECONDS_MAX))]
     pub lock_wait: Option<u64>,
     /// Allow the plan to delete so many znodes, this once
     #[arg(long, value_name = "N")]
@@ -316,7 +319,7 @@ pub struct ImportArgs {
     #[arg(short, long)]
     pub dry_run: bool,
     /// Wait so long for the lock
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=LOCK_WAIT_SECONDS_MAX))]
     pub lock_wait: Option<u64>,
     /// Allow the plan to delete so many znodes, this once
     #[arg(long, value_name = "N")]
@@ -341,7 +344,7 @@ pub struct SetArgs {
     #[arg(required = true, value_name = "KEY=EXPR")]
     pub properties: Vec<String>,
     /// Wait so long for the lock
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=LOCK_WAIT_SECONDS_MAX))]
     pub lock_wait: Option<u64>,
 }
 
@@ -353,7 +356,7 @@ pub struct LinkArgs {
     /// The path of the link: an existing znode, a slash, and the link's name
     pub source: String,
     /// Wait so long for the lock
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=LOCK_WAIT_SECONDS_MAX))]
     pub lock_wait: Option<u64>,
 }
 

@@ -5,6 +5,8 @@
 use treekeeper_core::model::cluster::{ClusterReading, ClusterState, Phase, StateReading, StopNote};
 use treekeeper_core::model::{ClusterVersion, Text, Value, json_value, write_json};
 
+use treekeeper_core::operation::Depth;
+
 use super::args::{ResumeArgs, StopArgs};
 use super::setup::{Setup, actor};
 use super::ui::{self, Exit, Problem};
@@ -112,14 +114,43 @@ pub fn pause(setup: &Setup) -> Result<Exit, Problem> {
 
 fn change(
     setup: &Setup,
-    decide: impl FnMut(&ClusterReading) -> Result<VersionChange, Problem>,
+    mut decide: impl FnMut(&ClusterReading) -> Result<VersionChange, Problem>,
 ) -> Result<(), Problem> {
     setup.block_on(async {
+        let mut wanted = None;
+        let mut remembering = |cluster: &ClusterReading| {
+            let change = decide(cluster)?;
+            if let VersionChange::Set { version, .. } = &change {
+                wanted = Some(ClusterVersion::from_value(version));
+            }
+            Ok(change)
+        };
         let session = setup.open().await?;
-        let changed = zk::change_version(&session, decide).await;
+        let changed: Result<(), Problem> = zk::change_version(&session, &mut remembering).await;
         session.close().await;
-        changed
+        match changed {
+            Err(problem) if problem.exit == Exit::Unknown => {
+                // The session is gone; a new one can tell whether the write was done.
+                let session = setup.open().await.map_err(|_| problem)?;
+                let cluster = zk::read_cluster(&session, Depth::Versions).await;
+                session.close().await;
+                if cluster?.version().ok() == wanted {
+                    Ok(())
+                } else {
+                    Err(undecided())
+                }
+            }
+            changed => changed,
+        }
     })
+}
+
+fn undecided() -> Problem {
+    Problem::error(
+        "the connection broke while /hosts was written, and it does not say what was to be written",
+    )
+    .with_exit(Exit::Unknown)
+    .with_hint("`treekeeper status` tells what it says; run the same command again")
 }
 
 fn state(cluster: &ClusterReading) -> Option<Box<ClusterState>> {

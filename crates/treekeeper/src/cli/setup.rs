@@ -2,6 +2,7 @@
 //!
 //! A flag goes over the environment, the environment over the file.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -329,6 +330,9 @@ fn pair(key: &str, text: &str) -> Result<String, Problem> {
     }
 }
 
+/// The longest duration that is taken: more is a typing error.
+const YEAR_MS: u64 = 31_536_000_000;
+
 /// Reads `30s`, `500ms`, `5m`, `1h`, or a bare number of seconds.
 fn duration(key: &str, text: &str) -> Result<Duration, Problem> {
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
@@ -340,7 +344,9 @@ fn duration(key: &str, text: &str) -> Result<Duration, Problem> {
         _ => 0,
     };
     match digits.trim().parse::<u64>() {
-        Ok(number) if unit_ms > 0 => Ok(Duration::from_millis(number.saturating_mul(unit_ms))),
+        Ok(number) if unit_ms > 0 && number.saturating_mul(unit_ms) <= YEAR_MS => {
+            Ok(Duration::from_millis(number * unit_ms))
+        }
         _ => Err(Problem::error(format!(
             "{key} = {text:?} is not a duration such as \"30s\""
         ))),
@@ -410,10 +416,16 @@ fn default_mirror(url: &str) -> Result<PathBuf, Problem> {
             }
         })
         .collect();
-    let start = name.len().saturating_sub(120);
-    let name = name[start..].trim_matches(['.', '_']);
-    let name = name.strip_suffix(".git").unwrap_or(name);
-    Ok(state.join("treekeeper/mirrors").join(format!("{name}.git")))
+    let start = name.len().saturating_sub(100);
+    // Different URLs may look alike without their odd characters. Another hash in another release costs one clone.
+    let mut hasher = DefaultHasher::new();
+    without_user.hash(&mut hasher);
+    let name = format!(
+        "{}-{:08x}.git",
+        name[start..].trim_matches(['.', '_']),
+        hasher.finish() as u32
+    );
+    Ok(state.join("treekeeper/mirrors").join(name))
 }
 
 /// Writes an event unless only errors are wanted.

@@ -62,7 +62,7 @@ fn sentence(cluster: &ClusterReading) -> String {
             "Incomplete: {} of {} batches of {:.12} are in the tree; the next sync finishes it.",
             state.step,
             state.steps,
-            state.to.as_deref().unwrap_or("a commit")
+            plain(state.to.as_deref().unwrap_or("a commit"))
         );
     }
     if version == ClusterVersion::Paused {

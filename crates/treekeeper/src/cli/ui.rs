@@ -94,7 +94,11 @@ impl Problem {
 impl From<ZkError> for Problem {
     fn from(error: ZkError) -> Problem {
         Problem {
-            exit: Exit::Error,
+            exit: if matches!(error, ZkError::Ambiguous(_)) {
+                Exit::Unknown
+            } else {
+                Exit::Error
+            },
             message: error.to_string(),
             hint: error.hint(),
         }

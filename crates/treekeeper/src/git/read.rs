@@ -292,7 +292,7 @@ fn parse_entry(line: &[u8], sizes: Sizes) -> Option<Entry> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let mut words = std::str::from_utf8(&line[..tab]).ok()?.split_ascii_whitespace();
     let kind = match words.next()? {
-        "100644" | "100755" => EntryKind::File,
+        "100644" | "100755" | "100664" => EntryKind::File,
         "120000" => EntryKind::Symlink,
         "160000" => EntryKind::Submodule,
         "040000" => EntryKind::Directory,

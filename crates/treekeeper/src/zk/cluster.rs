@@ -177,8 +177,13 @@ fn shown(value: &Value) -> String {
 
 /// Follows a host's property link to its version (TREE_FORMAT.md 8.5); a broken link is no version.
 async fn linked_version(session: &Session, path: &ZnodePath) -> Result<Option<ClusterVersion>, ZkError> {
-    let found = read_links(session, |known| links::property(path.as_str(), "version", known)).await?;
-    Ok(found.ok().map(|value| ClusterVersion::from_value(&value)))
+    let found = read_links(session, |known| links::property(path.as_str(), "version", known)).await;
+    match found {
+        Ok(found) => Ok(found.ok().map(|value| ClusterVersion::from_value(&value))),
+        Err(gone @ (ZkError::SessionLost(_) | ZkError::Deadline { .. })) => Err(gone),
+        // A link to what may not or cannot be read is a broken link: it must not hold up every sync.
+        Err(_) => Ok(None),
+    }
 }
 
 /// Answers a question about links, reading each node that it needs.
@@ -211,6 +216,10 @@ pub async fn read_links<T>(
 }
 
 async fn read_known(session: &Session, path: &ZnodePath) -> Result<Option<Properties>, ZkError> {
+    // What no server can hold is not there.
+    if ZnodePath::parse(path.as_str()).is_err() {
+        return Ok(None);
+    }
     match session
         .repeat("reading", path.as_str(), || {
             session.client.get_data(path.as_str())

@@ -50,6 +50,9 @@ pub enum ZkError {
         /// The limit.
         limit: Duration,
     },
+    /// The reply to a write was lost, and with it the session: nobody knows yet whether it was done.
+    #[error("the connection broke while {0}: whether it was done is not known")]
+    Ambiguous(String),
     /// Another error that the server or the client named.
     #[error("{action} failed: {reason}")]
     Other {
@@ -70,9 +73,9 @@ impl ZkError {
                 path: path.to_owned(),
             },
             Error::AuthFailed => ZkError::AuthFailed,
-            Error::SessionExpired | Error::ClientClosed => ZkError::SessionLost(format!("{action} {path}")),
+            Error::SessionExpired | Error::ClientClosed => ZkError::SessionLost(about(action, path)),
             other => ZkError::Other {
-                action: format!("{action} {path}"),
+                action: about(action, path),
                 reason: other.to_string(),
             },
         }
@@ -98,11 +101,20 @@ impl ZkError {
                     "create it: `zkCli.sh create {path}`, or correct the connection string"
                 ));
             }
+            ZkError::Ambiguous(_) => "`treekeeper status` tells, when ZooKeeper answers again",
             ZkError::SessionLost(_) | ZkError::Deadline { .. } => "run the same command again",
             ZkError::Configuration(_) | ZkError::NoNode(_) | ZkError::Other { .. } => return None,
         };
         Some(hint.to_owned())
     }
+}
+
+/// Returns `action path` for an error's sentence: safe to print, and cut if somebody made the path long.
+pub fn about(action: &str, path: &str) -> String {
+    const CHARACTERS_MAX: usize = 200;
+    let shown: String = path.chars().take(CHARACTERS_MAX).collect();
+    let rest = if shown.len() < path.len() { "..." } else { "" };
+    format!("{action} {}{rest}", printable(&shown))
 }
 
 impl From<ZkError> for Failure {

@@ -180,7 +180,8 @@ pub async fn acquire(
         let candidate = create_candidate(session, *queue, owner).await?;
         lock.candidates.push(candidate.clone());
         if let Some(holder) = wait_turn(session, *queue, candidate.name(), deadline, wait).await? {
-            lock.give_back(session).await?;
+            // If it cannot be deleted now, it goes with the session, which is closed next.
+            let _ = lock.give_back(session).await;
             return Ok(Some(holder));
         }
     }

@@ -3,11 +3,11 @@
 //! They take no lock: each is one transaction of `/hosts` at the version that was read, and of the state beside it.
 
 use treekeeper_core::model::cluster::{ClusterReading, ClusterState, HOSTS_PATH, STATE_PATH, StateReading};
-use treekeeper_core::model::{Properties, Text, Value, ZnodePath, decode, encode};
+use treekeeper_core::model::{ClusterVersion, Properties, Text, Value, ZnodePath, decode, encode};
 use treekeeper_core::operation::Depth;
 use zookeeper_client::{CreateMode, Error, MultiWriteError};
 
-use super::error::is_definite;
+use super::error::{about, is_definite};
 use super::{Session, ZkError, read_cluster};
 
 /// Tries when others write at the same time.
@@ -34,11 +34,17 @@ pub async fn change_version<E: From<ZkError>>(
     session: &Session,
     mut decide: impl FnMut(&ClusterReading) -> Result<VersionChange, E>,
 ) -> Result<(), E> {
+    let mut sent: Option<ClusterVersion> = None;
     for _ in 0..TRIES_MAX {
         let cluster = read_cluster(session, Depth::Versions).await?;
+        if sent.is_some() && cluster.version().ok() == sent {
+            // The reply was lost, not the write.
+            return Ok(());
+        }
         let VersionChange::Set { version, state } = decide(&cluster)? else {
             return Ok(());
         };
+        sent = Some(ClusterVersion::from_value(&version));
         let mut writer = session.client.new_multi_writer();
         let queued = match &cluster.hosts_node {
             Some(node) => {
@@ -65,7 +71,8 @@ pub async fn change_version<E: From<ZkError>>(
         let deadline = std::time::Instant::now() + session.request_timeout;
         match session
             .once("writing", HOSTS_PATH, deadline, writer.commit())
-            .await?
+            .await
+            .map_err(|_| ZkError::Ambiguous(about("writing", HOSTS_PATH)))?
         {
             Ok(_) => return Ok(()),
             Err(error) => judge(session, HOSTS_PATH, error)?,
@@ -93,7 +100,7 @@ pub async fn change_host_property(
             properties.set(key.clone(), value.clone());
         }
         let data = encode(&properties).map_err(|error| ZkError::Other {
-            action: format!("setting {text}"),
+            action: about("setting", text),
             reason: error.to_string(),
         })?;
         let mut writer = session.client.new_multi_writer();
@@ -101,7 +108,11 @@ pub async fn change_host_property(
             .add_set_data(text, &data, Some(stat.version))
             .map_err(|error| ZkError::of("writing", text, &error))?;
         let deadline = std::time::Instant::now() + session.request_timeout;
-        match session.once("writing", text, deadline, writer.commit()).await? {
+        match session
+            .once("writing", text, deadline, writer.commit())
+            .await
+            .map_err(|_| ZkError::Ambiguous(about("writing", text)))?
+        {
             Ok(_) => return Ok(()),
             Err(error) => judge(session, text, error)?,
         }
@@ -112,18 +123,21 @@ pub async fn change_host_property(
 /// Decides whether reading again can help: after a conflict or a lost reply it does.
 fn judge(session: &Session, path: &str, error: MultiWriteError) -> Result<(), ZkError> {
     let error = Error::from(error);
-    let conflict = matches!(error, Error::BadVersion | Error::NodeExists | Error::NoNode);
-    let lost = !is_definite(&error) && !session.client.state().is_terminated();
-    if conflict || lost {
-        Ok(())
-    } else {
-        Err(ZkError::of("writing", path, &error))
+    if matches!(error, Error::BadVersion | Error::NodeExists | Error::NoNode) {
+        return Ok(());
     }
+    if is_definite(&error) {
+        return Err(ZkError::of("writing", path, &error));
+    }
+    if session.client.state().is_terminated() {
+        return Err(ZkError::Ambiguous(about("writing", path)));
+    }
+    Ok(())
 }
 
 fn busy(path: &str) -> ZkError {
     ZkError::Other {
-        action: format!("writing {path}"),
+        action: about("writing", path),
         reason: format!("others changed it {TRIES_MAX} times in a row"),
     }
 }

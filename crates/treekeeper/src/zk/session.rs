@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use zookeeper_client::{Acls, Client, Error, SaslOptions, TlsOptions};
 
-use super::error::{ZkError, is_interrupted};
+use super::error::{ZkError, about, is_interrupted};
 use super::trouble::last_trouble;
 
 /// PEM files for TLS, already read.
@@ -179,7 +179,7 @@ impl Session {
                 }
                 Err(Error::NoNode) => return Err(self.no_node(path)),
                 Err(error) if self.client.state().is_terminated() && is_interrupted(&error) => {
-                    return Err(ZkError::SessionLost(format!("{action} {path}")));
+                    return Err(ZkError::SessionLost(about(action, path)));
                 }
                 Err(error) => return Err(ZkError::of(action, path, &error)),
             }
@@ -198,7 +198,7 @@ impl Session {
         tokio::time::timeout(remaining, request)
             .await
             .map_err(|_| ZkError::Deadline {
-                action: format!("{action} {path}"),
+                action: about(action, path),
                 limit: self.request_timeout,
             })
     }

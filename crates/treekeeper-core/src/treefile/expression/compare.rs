@@ -158,22 +158,44 @@ pub fn contains(container: &PyValue, item: &PyValue) -> Evaluated<bool> {
                 )));
             };
             if let (PyValue::Bytes(text), PyValue::Bytes(part)) = (container, item) {
-                return Ok(
-                    part.is_empty() || text.windows(part.len()).any(|window| window == part.as_slice())
-                );
+                return Ok(part.is_empty() || finds(text, part));
             }
             let (Some(text), Some(part)) = (characters(container), characters(item)) else {
                 return Err(type_error(
                     "a byte string that is not ASCII cannot be mixed with unicode",
                 ));
             };
-            Ok(part.is_empty() || text.windows(part.len()).any(|window| window == part.as_slice()))
+            Ok(part.is_empty() || finds(&text, &part))
         }
         other => Err(type_error(format!(
             "{} holds nothing that `in` could find",
             other.type_name()
         ))),
     }
+}
+
+/// Tells whether `part` occurs in `text`, in time linear in both (the prefixes of Knuth, Morris and Pratt).
+fn finds<T: PartialEq>(text: &[T], part: &[T]) -> bool {
+    let mut prefixes = vec![0; part.len()];
+    let mut matched = 0;
+    for at in 1..part.len() {
+        while matched > 0 && part[at] != part[matched] {
+            matched = prefixes[matched - 1];
+        }
+        matched += usize::from(part[at] == part[matched]);
+        prefixes[at] = matched;
+    }
+    matched = 0;
+    for item in text {
+        while matched > 0 && (matched == part.len() || *item != part[matched]) {
+            matched = prefixes[matched - 1];
+        }
+        matched += usize::from(*item == part[matched]);
+        if matched == part.len() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Returns bytes that are equal for keys that Python takes for equal.

@@ -38,6 +38,11 @@ impl Evaluator {
         Ok(value)
     }
 
+    /// Returns the steps that were taken.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
     fn count(&mut self, steps: usize) -> Evaluated<()> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > STEPS_MAX {
@@ -142,8 +147,9 @@ impl Evaluator {
         let mut left = self.part(first)?;
         for (operator, node) in rest {
             let right = self.part(node)?;
-            let (elements, bytes) = left.size();
-            self.count(elements + bytes / BYTES_A_STEP)?;
+            for (elements, bytes) in [left.size(), right.size()] {
+                self.count(elements + bytes / BYTES_A_STEP)?;
+            }
             if !holds(operator, &left, &right)? {
                 return Ok(PyValue::Bool(false));
             }

@@ -11,6 +11,16 @@ pub enum Shape {
     General,
 }
 
+/// Digits after the point that a float can have: 1,074 decimals, and some to round; the rest are zeros.
+///
+/// Rust's own formatting ends at 65,535.
+const DIGITS_MAX: usize = 1_100;
+
+/// Returns `text`, which ends in a digit after the point, with the zeros that the digits' limit left out.
+fn with_zeros(text: String, precision: usize) -> String {
+    text + &"0".repeat(precision.saturating_sub(DIGITS_MAX))
+}
+
 /// Returns a float that is not negative; `alternate` (`#`) keeps the point and, in `%g`, the zeros.
 pub fn float_text(value: f64, shape: Shape, precision: usize, alternate: bool) -> String {
     if !value.is_finite() {
@@ -22,7 +32,8 @@ pub fn float_text(value: f64, shape: Shape, precision: usize, alternate: bool) -
     }
     match shape {
         Shape::Fixed => {
-            let text = format!("{value:.precision$}");
+            let digits = precision.min(DIGITS_MAX);
+            let text = with_zeros(format!("{value:.digits$}"), precision);
             if alternate && precision == 0 {
                 text + "."
             } else {
@@ -42,7 +53,8 @@ fn rounded(value: f64, precision: usize) -> (String, i32) {
 }
 
 fn exponent_text(value: f64, precision: usize, alternate: bool) -> String {
-    let (mantissa, exponent) = rounded(value, precision);
+    let (mantissa, exponent) = rounded(value, precision.min(DIGITS_MAX));
+    let mantissa = with_zeros(mantissa, precision);
     let point = if alternate && precision == 0 { "." } else { "" };
     format!("{mantissa}{point}{}", exponent_suffix(exponent))
 }
@@ -52,7 +64,8 @@ fn exponent_suffix(exponent: i32) -> String {
     format!("e{sign}{:02}", exponent.abs())
 }
 
-fn general_text(value: f64, precision: usize, alternate: bool) -> String {
+fn general_text(value: f64, wanted: usize, alternate: bool) -> String {
+    let precision = wanted.min(DIGITS_MAX);
     let (mantissa, exponent) = rounded(value, precision - 1);
     let is_exponent = exponent < -4 || exponent >= precision as i32;
     let digits = if is_exponent {
@@ -63,7 +76,8 @@ fn general_text(value: f64, precision: usize, alternate: bool) -> String {
     };
     let digits = match (alternate, digits.contains('.')) {
         (true, false) => digits + ".",
-        (true, true) | (false, false) => digits,
+        (true, true) => with_zeros(digits, wanted),
+        (false, false) => digits,
         (false, true) => digits.trim_end_matches('0').trim_end_matches('.').to_owned(),
     };
     if is_exponent {

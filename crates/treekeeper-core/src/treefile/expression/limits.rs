@@ -10,3 +10,5 @@ pub const NESTING_MAX: usize = 64;
 pub const ELEMENTS_MAX: usize = 10_000;
 /// Steps of one evaluation: an operation is one, and one for each element and each 64 bytes that it makes.
 pub const STEPS_MAX: usize = 100_000;
+/// Steps of all expressions of a file, besides one for each of its bytes.
+pub const FILE_STEPS_MAX: usize = 2_000_000;

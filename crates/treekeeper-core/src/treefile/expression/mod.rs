@@ -62,8 +62,21 @@ pub const CODES: &[(Code, &str)] = &[
 /// # Errors
 /// The first thing that is wrong, with its place in the expression.
 pub fn evaluate(expression: &str) -> Result<PyValue, ExpressionError> {
+    let mut unbounded = usize::MAX;
+    evaluate_within(expression, &mut unbounded)
+}
+
+/// Returns the value of `expression` and takes its steps from `steps_left`, which a whole file shares.
+///
+/// # Errors
+/// As [`evaluate`], and when no steps are left.
+pub fn evaluate_within(expression: &str, steps_left: &mut usize) -> Result<PyValue, ExpressionError> {
     if let Some(value) = plain(expression) {
         return Ok(value);
+    }
+    if *steps_left == 0 {
+        let message = "the expressions of this file take more steps than a file may";
+        return Err(error::limit(message).at(0..expression.len()));
     }
     let end = expression.len();
     let within = |mut error: ExpressionError| {
@@ -73,7 +86,10 @@ pub fn evaluate(expression: &str) -> Result<PyValue, ExpressionError> {
     };
     let tokens = lexer::tokens(expression).map_err(within)?;
     let node = parser::parse(expression, tokens).map_err(within)?;
-    evaluator::Evaluator::default().evaluate(&node).map_err(within)
+    let mut evaluator = evaluator::Evaluator::default();
+    let value = evaluator.evaluate(&node).map_err(within);
+    *steps_left = steps_left.saturating_sub(evaluator.steps());
+    value
 }
 
 /// Returns the values that nearly all properties have, without tokens and trees.

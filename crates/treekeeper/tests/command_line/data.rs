@@ -10,7 +10,7 @@ const TREE: &str = "\
   name = 'x'
   threads = 3
   far => /db port
-  home -> /db
+  main -> /db
   /web
     n = 1
 /db
@@ -21,13 +21,13 @@ const TREE: &str = "\
 #[test]
 fn get_prints_properties_and_follows_links() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
-    assert_snapshot!(scene.printed(&["get", "/app"]), @r#"{"far =>":"/db port","home ->":"/db","name":"x","threads":3,"type":"service"}"#);
+    assert_snapshot!(scene.printed(&["get", "/app"]), @r#"{"far =>":"/db port","main ->":"/db","name":"x","threads":3,"type":"service"}"#);
     assert_snapshot!(scene.printed(&["get", "/app", "name"]), @r#""x""#);
     assert_snapshot!(scene.printed(&["get", "/app", "far"]), @"5432");
-    assert_snapshot!(scene.printed(&["get", "/app/home"]), @r#"{"port":5432}"#);
-    assert_snapshot!(scene.printed(&["get", "/app/home/one"]), @"{}");
+    assert_snapshot!(scene.printed(&["get", "/app/main"]), @r#"{"port":5432}"#);
+    assert_snapshot!(scene.printed(&["get", "/app/main/one"]), @"{}");
     assert_snapshot!(scene.printed(&["get", "/app/web/../../db/", "port"]), @"5432");
-    assert_snapshot!(scene.printed(&["resolve", "/app/home/one"]), @"/db/one");
+    assert_snapshot!(scene.printed(&["resolve", "/app/main/one"]), @"/db/one");
     assert_snapshot!(scene.printed(&["resolve", "/app/../db"]), @"/db");
 }
 
@@ -54,9 +54,9 @@ fn what_is_not_there_is_told() {
 fn set_changes_properties_and_leaves_the_others() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
     assert_snapshot!(scene.said(&["set", "/app", "threads=4", "colour='red'"]), @"Done: 0 created, 1 changed, 0 deleted in 1 transaction.");
-    assert_snapshot!(scene.printed(&["get", "/app"]), @r#"{"colour":"red","far =>":"/db port","home ->":"/db","name":"x","threads":4,"type":"service"}"#);
+    assert_snapshot!(scene.printed(&["get", "/app"]), @r#"{"colour":"red","far =>":"/db port","main ->":"/db","name":"x","threads":4,"type":"service"}"#);
     assert_snapshot!(scene.said(&["set", "/app", "threads=4"]), @"Done: 0 created, 0 changed, 0 deleted.");
-    assert_snapshot!(scene.said(&["set", "/app/home", "port = 1"]), @"Done: 0 created, 1 changed, 0 deleted in 1 transaction.");
+    assert_snapshot!(scene.said(&["set", "/app/main", "port = 1"]), @"Done: 0 created, 1 changed, 0 deleted in 1 transaction.");
     assert_snapshot!(scene.printed(&["get", "/db"]), @r#"{"port":1}"#);
 }
 
@@ -103,7 +103,7 @@ fn links_are_set_where_they_are_named() {
     assert_snapshot!(scene.said(&["ln", "/db/one", "/app/first"]), @"Done: 0 created, 1 changed, 0 deleted in 1 transaction.");
     scene.said(&["ln", "/db/", "/app/one"]);
     scene.said(&["ln", "../db", "/app/relative"]);
-    assert_snapshot!(scene.printed(&["get", "/app"]), @r#"{"far =>":"/db port","first ->":"/db/one","home ->":"/db","name":"x","one ->":"/db/one","relative ->":"../db","threads":3,"type":"service"}"#);
+    assert_snapshot!(scene.printed(&["get", "/app"]), @r#"{"far =>":"/db port","first ->":"/db/one","main ->":"/db","name":"x","one ->":"/db/one","relative ->":"../db","threads":3,"type":"service"}"#);
     assert_snapshot!(scene.printed(&["resolve", "/app/first"]), @"/db/one");
     assert_snapshot!(scene.printed(&["resolve", "/app/relative/one"]), @"/db/one");
     assert_snapshot!(scene.refusal(&["ln", "", "/app/x"], 64), @"error: a link's name and target are not empty and hold no blanks");
@@ -124,7 +124,7 @@ fn what_is_exported_imports_back() {
       far => /db port
       name = u'x'
       threads = 3
-      home -> /db
+      main -> /db
       /web
         n = 1
     ");
@@ -155,14 +155,14 @@ fn an_import_trims_only_when_told_and_only_below_what_it_names() {
     assert_snapshot!(scene.both(&dry), @r"
     ~ /app
         - far => /db port
-        - home -> /db
+        - main -> /db
         + n = 2
         - name = 'x'
         - threads = 3
         - type = 'service'
     + /app/new
     - /app/web
-    Plan: 1 to create, 1 to change, 1 to delete (1 transaction, 144 bytes).
+    Plan: 1 to create, 1 to change, 1 to delete (1 transaction, N bytes).
     ");
     assert_eq!(scene.freeze(), before);
     assert_snapshot!(scene.said(&["import", file]), @"Done: 1 created, 1 changed, 0 deleted in 1 transaction.");

@@ -136,7 +136,7 @@ fn a_history_that_was_rewritten() {
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
     ~ /a
         ~ n = 2 -> 3
-    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 51 bytes).
+    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, N bytes).
     A sync would be refused now:
       - history was rewritten: <third short> does not descend from the deployed commit <second short>
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`

@@ -452,7 +452,7 @@ fn json_says_how_a_sync_ended() {
     scene.commit("first", &[("a.zk", GOOD)]);
     assert_snapshot!(scene.printed(&["plan", "--json"]), @r#"
     {"outcome":"planned","reasons":[],"revision":"<first>","schema":1,"warnings":[],
-    "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":78,
+    "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":N,
     "changes":[
     {"action":"create","path":"/a","properties":[{"action":"add","key":"n","new":1}]}],
     "spared":[],
@@ -462,7 +462,7 @@ fn json_says_how_a_sync_ended() {
     "#);
     assert_snapshot!(scene.printed(&["sync", "--json"]), @r#"
     {"outcome":"applied","reasons":[],"revision":"<first>","schema":1,"warnings":[],
-    "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":78,
+    "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":N,
     "changes":[
     {"action":"create","path":"/a","properties":[{"action":"add","key":"n","new":1}]}],
     "spared":[],

@@ -97,7 +97,7 @@ fn all_stop() {
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
     ~ /a
         ~ n = 1 -> 2
-    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 52 bytes).
+    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, N bytes).
     A sync would be refused now:
       - the cluster is stopped
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
@@ -223,7 +223,7 @@ fn hosts_that_lag_are_all_told_in_order() {
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
     ~ /a
         ~ n = 1 -> 2
-    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 52 bytes).
+    Plan: 0 to create, 1 to change, 0 to delete (1 transaction, N bytes).
     A sync would be refused now:
       - host alpha has not converged (no version -> <first>)
       - host gamma has not converged (7 -> <first>)

@@ -206,8 +206,8 @@ fn credentials_of_zookeeper_are_never_told() {
 /// Returns every path below a directory.
 fn walk(directory: &std::path::Path) -> Vec<String> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
         found.push(path.display().to_string());
         if path.is_dir() && !path.is_symlink() {
             found.extend(walk(&path));

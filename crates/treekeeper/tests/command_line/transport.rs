@@ -18,7 +18,8 @@ fn fake_ssh(treekeeper: &Treekeeper) -> PathBuf {
         log.display()
     );
     let path = treekeeper.file("fake-ssh", script);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+        .expect("the home directory can be written to");
     path
 }
 

@@ -1,5 +1,9 @@
 # Everything that people and CI run. Each target is a script, so that it can be read and run alone.
-.PHONY: build demo test
+.PHONY: bench build demo test
+
+# Arguments: make bench BENCH="10000 --runs 3 --strict"
+bench:
+	cargo bench --locked -p treekeeper --bench budgets -- $(BENCH)
 
 build:
 	cargo build --locked

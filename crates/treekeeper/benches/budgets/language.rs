@@ -1,0 +1,62 @@
+//! How fast tree files become the desired tree, on one core.
+
+use std::sync::Arc;
+
+use treekeeper_core::layer::{self, LayerLimits, Overlay};
+use treekeeper_core::model::DesiredTree;
+use treekeeper_core::treefile::{self, ParseLimits, SourceFile};
+
+use crate::measure::{Budget, Report, Samples, timed};
+use crate::tree_text::tree_text;
+use crate::{Options, SEED};
+
+/// Returns the text as a tree file.
+pub fn source(text: String) -> Arc<SourceFile> {
+    Arc::new(SourceFile {
+        name: "tree.zk".to_owned(),
+        bytes: text.into_bytes(),
+    })
+}
+
+/// Parses, evaluates and merges one file.
+pub fn desired(source: &Arc<SourceFile>) -> DesiredTree {
+    let (tree, diagnostics) = treefile::parse(source.clone(), &ParseLimits::default());
+    assert!(
+        diagnostics.is_empty(),
+        "the generated file is good: {:?}",
+        diagnostics[0]
+    );
+    layer::merge(vec![tree], Overlay::Merge, &LayerLimits::default()).expect("the generated tree is good")
+}
+
+/// Measures the rate at the size of the run, and how time grows around it.
+pub fn measure(options: &Options, report: &mut Report) {
+    let times: Vec<(usize, f64, Samples)> = [options.znodes / 10, options.znodes, options.znodes * 10]
+        .into_iter()
+        .map(|znodes| {
+            let source = source(tree_text(znodes, SEED, 0, 1));
+            let times = (0..options.runs).map(|_| timed(|| desired(&source)).0).collect();
+            (znodes, source.bytes.len() as f64 / 1e6, Samples::new(times))
+        })
+        .collect();
+    let (_, megabytes, seconds) = &times[1];
+    let rate = megabytes / seconds.median();
+    report.add(
+        &format!("parse, evaluate and merge {megabytes:.1} MB"),
+        seconds.ms(),
+        "100 MB/s".to_owned(),
+        rate / 100.0,
+        Budget::AtLeast(1.0),
+    );
+    for pair in times.windows(2) {
+        let ((fewer, _, before), (more, _, after)) = (&pair[0], &pair[1]);
+        let doublings = (*more as f64 / *fewer as f64).log2();
+        report.add(
+            &format!("the same, {fewer} to {more} znodes, time per doubling"),
+            after.ms(),
+            before.ms(),
+            (after.median() / before.median()).powf(1.0 / doublings),
+            Budget::AtMost(2.2),
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! Reading and writing a real server: our adapter against a socket with ready-made frames, turn by turn.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use treekeeper::zk::{self, ReadMethod, Session, SessionOptions};
+use treekeeper_core::model::{DataVersion, DesiredTree, LiveNode, LiveTree, Tree, ZnodePath};
+use treekeeper_core::operation::{CommitAnswer, Commitment, Op, Scope, Transaction};
+use treekeeper_core::plan::{self, BatchLimits, Change, DiffOptions, Plan, Wire};
+
+use crate::Options;
+use crate::measure::{Budget, Report, Samples, timed};
+use crate::raw::{self, Fence, Raw};
+use crate::support::foreign::Foreign;
+use crate::support::zookeeper::ZooKeeper;
+
+const READ_OPERATIONS: usize = 1_000;
+const READS_IN_FLIGHT: usize = 2;
+const WRITES_IN_FLIGHT: usize = 4;
+/// Paths that the original's pattern is tried on; all of them would take minutes.
+const SEQUENTIAL_SAMPLE: usize = 2_000;
+const LOCK: &str = "/lock";
+const STATE: &str = "/state";
+
+/// Returns a runtime as the program has it.
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("threads can be started")
+}
+
+/// Returns how the program opens sessions.
+pub fn session_options(connect: &str) -> SessionOptions {
+    SessionOptions {
+        connect: connect.to_owned(),
+        ..SessionOptions::default()
+    }
+}
+
+/// Measures the creation of the whole tree in transactions that are fenced and chained.
+pub fn apply(options: &Options, zookeeper: &ZooKeeper, desired: &DesiredTree, report: &mut Report) {
+    let empty: LiveTree = Tree::new(LiveNode::unread());
+    let plan = Arc::new(plan::diff(desired, &empty, &DiffOptions::default()));
+    let (mut ours, mut baseline) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs {
+        let connect = prepared_chroot(zookeeper);
+        let batches = batches(&plan, &connect);
+        ours.push(apply_ours(&connect, &plan, &batches));
+        empty_again(&connect, &plan);
+        let connect = prepared_chroot(zookeeper);
+        baseline.push(apply_raw(&connect, &plan, &batches));
+        empty_again(&connect, &plan);
+    }
+    let (ours, baseline) = (Samples::new(ours), Samples::new(baseline));
+    report.add(
+        &format!("apply {} creates in fenced, chained batches", plan.changes.len()),
+        ours.ms(),
+        format!("raw multis, {WRITES_IN_FLIGHT} in flight: {}", baseline.ms()),
+        baseline.median() / ours.median(),
+        Budget::AtLeast(0.7),
+    );
+}
+
+fn prepared_chroot(zookeeper: &ZooKeeper) -> String {
+    let connect = zookeeper.chroot();
+    let client = Foreign::connect(&connect);
+    client.create(LOCK, b"");
+    client.create(STATE, b"{}");
+    connect
+}
+
+fn batches(plan: &Plan, connect: &str) -> Vec<std::ops::Range<usize>> {
+    let chroot_bytes = split(connect).1.len();
+    let limits = BatchLimits {
+        guard_bytes: 256,
+        guard_operations: 2,
+        wire: Wire {
+            chroot_bytes,
+            ..Wire::default()
+        },
+        ..BatchLimits::default()
+    };
+    let batches = plan::batches(plan, &limits).expect("no node is too large");
+    batches.into_iter().map(|batch| batch.range).collect()
+}
+
+fn apply_ours(connect: &str, plan: &Arc<Plan>, batches: &[std::ops::Range<usize>]) -> f64 {
+    let path = |text| ZnodePath::parse(text).expect("a path");
+    let transaction = |(step, changes): (usize, &std::ops::Range<usize>)| Transaction {
+        head: vec![
+            Op::Check(path(LOCK), DataVersion(0)),
+            Op::Set(path(STATE), b"{}".to_vec(), DataVersion(step as i32)),
+        ],
+        changes: changes.clone(),
+        tail: Vec::new(),
+    };
+    let commitment = Commitment {
+        plan: plan.clone(),
+        transactions: batches.iter().enumerate().map(transaction).collect(),
+        in_flight_max: WRITES_IN_FLIGHT,
+    };
+    let runtime = runtime();
+    let session = runtime
+        .block_on(Session::open(&session_options(connect)))
+        .expect("a session");
+    let (seconds, answer) = timed(|| runtime.block_on(zk::commit(&session, &commitment)));
+    assert!(matches!(answer, CommitAnswer::Applied { .. }), "{answer:?}");
+    runtime.block_on(session.close());
+    seconds
+}
+
+fn apply_raw(connect: &str, plan: &Plan, batches: &[std::ops::Range<usize>]) -> f64 {
+    let (address, chroot) = split(connect);
+    let frame = |(step, range): (usize, &std::ops::Range<usize>)| {
+        let fence = Fence {
+            lock: LOCK,
+            state: STATE,
+            version: step as i32,
+        };
+        raw::multi(chroot, Some(&fence), &plan.changes[range.clone()])
+    };
+    let frames: Vec<Vec<u8>> = batches.iter().enumerate().map(frame).collect();
+    let mut raw = Raw::connect(address);
+    timed(|| raw.exchange(&frames, WRITES_IN_FLIGHT)).0
+}
+
+/// Deletes what was created, so that the server holds no more from run to run.
+fn empty_again(connect: &str, plan: &Plan) {
+    let (address, chroot) = split(connect);
+    let deletes: Vec<Change> = plan
+        .changes
+        .iter()
+        .rev()
+        .map(|change| Change::Delete {
+            path: change.path().clone(),
+            version: DataVersion(0),
+            czxid: treekeeper_core::model::Zxid(0),
+        })
+        .collect();
+    let frames: Vec<Vec<u8>> = deletes
+        .chunks(READ_OPERATIONS)
+        .map(|changes| raw::multi(chroot, None, changes))
+        .collect();
+    Raw::connect(address).exchange(&frames, WRITES_IN_FLIGHT);
+}
+
+/// Measures reading the whole tree, which lives at `connect`, and returns the seconds of our reader.
+pub fn read(options: &Options, connect: &str, desired: &DesiredTree, report: &mut Report) -> f64 {
+    let frames = read_frames(connect, desired);
+    let scope = Scope {
+        subtrees: desired
+            .roots
+            .keys()
+            .map(|root| ZnodePath::root().join(root))
+            .collect(),
+        ..Scope::default()
+    };
+    let runtime = runtime();
+    let session = runtime
+        .block_on(Session::open(&session_options(connect)))
+        .expect("a session");
+    let (mut ours, mut baseline) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs {
+        let mut raw = Raw::connect(split(connect).0);
+        baseline.push(timed(|| raw.exchange(&frames, READS_IN_FLIGHT)).0);
+        let observe = zk::observe(&session, &scope, ReadMethod::Batched);
+        let (seconds, tree) = timed(|| runtime.block_on(observe));
+        assert_eq!(tree.expect("the tree can be read").len(), desired.tree.len());
+        ours.push(seconds);
+    }
+    runtime.block_on(session.close());
+    let (ours, baseline) = (Samples::new(ours), Samples::new(baseline));
+    report.add(
+        &format!("read {} znodes", desired.tree.len()),
+        ours.ms(),
+        format!(
+            "raw multi-reads of known paths, {READS_IN_FLIGHT} in flight: {}",
+            baseline.ms()
+        ),
+        baseline.median() / ours.median(),
+        Budget::AtLeast(0.7),
+    );
+    ours.median()
+}
+
+/// The same operations that a walk needs: the data of every node, the children of those that have some.
+fn read_frames(connect: &str, desired: &DesiredTree) -> Vec<Vec<u8>> {
+    let tree = &desired.tree;
+    let mut operations = Vec::new();
+    for node in tree.walk() {
+        let path = tree.path(node);
+        operations.push((raw::GET_DATA, path.clone()));
+        if !tree.children(node).is_empty() {
+            operations.push((raw::GET_CHILDREN, path));
+        }
+    }
+    operations
+        .chunks(READ_OPERATIONS)
+        .map(|chunk| {
+            let operations: Vec<(i32, &str)> =
+                chunk.iter().map(|(kind, path)| (*kind, path.as_str())).collect();
+            raw::multi_read(split(connect).1, &operations)
+        })
+        .collect()
+}
+
+/// Measures the original's pattern on some nodes of the tree at `connect` and returns the seconds for all of them.
+///
+/// The data are set to what they are.
+pub fn sequential(connect: &str, desired: &DesiredTree) -> f64 {
+    let (address, chroot) = split(connect);
+    let tree = &desired.tree;
+    let stride = (tree.len() / SEQUENTIAL_SAMPLE).max(1);
+    let mut frames = Vec::new();
+    for node in tree.walk().step_by(stride) {
+        let path = tree.path(node);
+        for opcode in [raw::EXISTS, raw::GET_DATA, raw::SET_DATA, raw::GET_CHILDREN] {
+            frames.push(raw::single(
+                opcode,
+                chroot,
+                path.as_str(),
+                &tree.content(node).data,
+            ));
+        }
+    }
+    let sampled = frames.len() / 4;
+    let mut raw = Raw::connect(address);
+    timed(|| raw.exchange(&frames, 1)).0 * tree.len() as f64 / sampled as f64
+}
+
+/// Splits `HOST:PORT/chroot`.
+fn split(connect: &str) -> (&str, &str) {
+    connect.split_at(connect.find('/').unwrap_or(connect.len()))
+}

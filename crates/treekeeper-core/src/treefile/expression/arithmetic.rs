@@ -153,7 +153,9 @@ fn integers(operator: &str, left: &Number, right: &Number) -> Evaluated<PyValue>
             return Ok(PyValue::Int(value));
         }
     }
-    let is_long = matches!(left, Number::Long(_)) || matches!(right, Number::Long(_));
+    // The one quotient that does not fit an int makes its remainder a long, too.
+    let overflows = matches!((left, right), (Number::Int(i64::MIN), Number::Int(-1)));
+    let is_long = overflows || matches!(left, Number::Long(_)) || matches!(right, Number::Long(_));
     let (Some(a), Some(b)) = (big(left), big(right)) else {
         unreachable!("both are integers")
     };

@@ -5,7 +5,7 @@ use num_traits::{FromPrimitive, ToPrimitive};
 
 use super::error::{Evaluated, ExpressionError, FORMAT, INDEX, limit, type_error};
 use super::float_text::{Shape, float_text, str_float};
-use super::limits::STRING_BYTES_MAX;
+use super::limits::{STEPS_MAX, STRING_BYTES_MAX};
 use super::sequence::decode_ascii;
 use super::value::PyValue;
 use crate::model::Text;
@@ -30,6 +30,8 @@ struct Arguments<'a> {
     mapping: Option<&'a PyValue>,
     /// Whether values that nobody took are an error.
     counts: bool,
+    /// What writing the arguments has cost: each conversion writes its whole value, whatever is kept of it.
+    steps: usize,
 }
 
 /// Set when a unicode value turns the whole result into unicode.
@@ -147,6 +149,7 @@ impl<'a> Arguments<'a> {
             next: 0,
             mapping: is_mapping.then_some(arguments),
             counts: !is_mapping,
+            steps: 0,
         }
     }
 
@@ -159,10 +162,23 @@ impl<'a> Arguments<'a> {
         Ok(value)
     }
 
+    /// Pays for writing `value`.
+    fn charge(&mut self, value: &PyValue) -> Evaluated<()> {
+        let (elements, bytes) = value.size();
+        self.steps = self.steps.saturating_add(elements + bytes / 64);
+        if self.steps > STEPS_MAX {
+            return Err(limit(format!("the expression takes more than {STEPS_MAX} steps")));
+        }
+        Ok(())
+    }
+
     /// Takes the integer that a `*` asks for.
     fn take_integer(&mut self) -> Evaluated<BigInt> {
         let value = self.take()?;
-        integer(value).ok_or_else(|| wrong(format!("* wants an integer, not {}", value.type_name())))
+        let is_int = !matches!(value, PyValue::Long(_));
+        integer(value)
+            .filter(|_| is_int)
+            .ok_or_else(|| wrong(format!("* wants an integer, not {}", value.type_name())))
     }
 }
 
@@ -191,6 +207,8 @@ fn conversion(
         let found = super::sequence::index(mapping, &key)
             .map_err(|_| ExpressionError::new(INDEX, format!("the dict has no key {}", key.repr())))?;
         looked_up = Some(found);
+        // From here on only names count: a bare conversion finds no arguments, as in Python.
+        arguments.values = &[];
     }
     let spec = spec(format, at, arguments)?;
     if matches!(letter(format, *at), Some('h' | 'l' | 'L')) {
@@ -207,6 +225,12 @@ fn conversion(
         Some(value) => value,
         None => arguments.take()?,
     };
+    arguments.charge(value)?;
+    let decoded = match value {
+        PyValue::Bytes(bytes) if is_unicode && kind == 's' => Some(PyValue::Text(decode_ascii(bytes)?)),
+        _ => None,
+    };
+    let value = decoded.as_ref().unwrap_or(value);
     let piece = match kind {
         's' | 'r' => text_piece(kind, value, &spec),
         'd' | 'i' | 'u' | 'o' | 'x' | 'X' => Piece::Bytes(integer_piece(kind, value, &spec)?),
@@ -388,6 +412,12 @@ fn integer_piece(kind: char, value: &PyValue, spec: &Spec) -> Evaluated<Vec<u8>>
         'x' => number.magnitude().to_str_radix(16),
         'X' => number.magnitude().to_str_radix(16).to_uppercase(),
         _ => number.magnitude().to_str_radix(10),
+    };
+    let is_int = !matches!(value, PyValue::Long(_));
+    let digits = if spec.precision == Some(0) && digits == "0" && is_int {
+        String::new()
+    } else {
+        digits
     };
     let zeros = "0".repeat(spec.precision.unwrap_or(0).saturating_sub(digits.len()));
     let digits = format!("{zeros}{digits}");

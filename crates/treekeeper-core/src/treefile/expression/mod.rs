@@ -130,6 +130,8 @@ fn plain_string(bytes: &[u8]) -> Option<&[u8]> {
     let is_plain = matches!(quote, b'\'' | b'"')
         && last == quote
         && text.len() <= limits::STRING_BYTES_MAX
-        && !text.iter().any(|byte| byte == quote || *byte == b'\\');
+        && !text
+            .iter()
+            .any(|byte| byte == quote || matches!(byte, b'\\' | b'\r'));
     is_plain.then_some(text)
 }

@@ -39,6 +39,13 @@ pub fn literal(text: &str, at: usize) -> Evaluated<Option<(PyValue, usize)>> {
             .at(at..at + text.len()));
     };
     let body = &text[start..start + length];
+    if !is_triple && body.contains('\r') {
+        return Err(
+            ExpressionError::new(STRING, "a carriage return ends the line within the string")
+                .with_help("write \\r")
+                .at(at..at + start + length),
+        );
+    }
     let end = start + length + quotes;
     let value = match (is_unicode, is_raw) {
         (false, true) => Ok(PyValue::Bytes(body.as_bytes().to_vec())),

@@ -53,6 +53,8 @@ fn values_are_those_of_python_2() {
         ("'%-5s|' % 'a'", "'a    |'"),
         ("'%(a)s' % {'a': 1}", "'1'"),
         ("'%%' % []", "'%'"),
+        ("'%.0d|' % 0", "'|'"),
+        ("-9223372036854775808 % -1", "0L"),
         ("'abcdef'[1:4]", "'bcd'"),
         ("'abcdef'[::-2]", "'fdb'"),
         ("[1, 2, 3][-1]", "3"),
@@ -160,6 +162,31 @@ fn limits_are_checked_before_the_work() {
             expression
         );
     }
+}
+
+#[test]
+fn what_a_committer_tried_is_refused_in_time() {
+    let conversions = "%(a).0s".repeat(9_000);
+    for expression in [
+        format!("'{conversions}' % {{'a': [0]*9000}}"),
+        "'%(a)s %s' % {'a': 1}".to_owned(),
+        "u'%.0s' % '\\xe9'".to_owned(),
+        "'a\rb'".to_owned(),
+    ] {
+        assert!(evaluate(&expression).is_err(), "{expression:.40}");
+    }
+    assert_eq!(repr("len"), "TK0202: the name len has no value");
+    assert_eq!(evaluate("'%.65000f' % 1.5").map(|value| value.size().1), Ok(65_002));
+    assert!(evaluate("('a'*32700+'b') in u'a'*65000").is_ok());
+}
+
+#[test]
+fn a_file_shares_its_steps() {
+    let mut steps = 1_000;
+    assert!(evaluate_within("'a'*60000", &mut steps).is_ok());
+    assert!(evaluate_within("'a'*60000", &mut steps).is_ok_and(|_| true) || steps == 0);
+    assert!(evaluate_within("'a'*2", &mut steps).is_err());
+    assert!(evaluate_within("'a'", &mut steps).is_ok());
 }
 
 #[test]

@@ -173,6 +173,11 @@ impl Setup {
         };
         let limits = &self.config.limits;
         let defaults = BatchLimits::default();
+        let transaction_bytes_max = limits.transaction_bytes.unwrap_or(defaults.transaction_bytes_max);
+        let transaction_operations_max = limits
+            .transaction_operations
+            .unwrap_or(defaults.transaction_operations_max);
+        let batch_bytes_max = limits.batch_bytes.unwrap_or(defaults.batch_bytes_max);
         Ok(Context {
             sync_id: uuid::Uuid::new_v4().simple().to_string(),
             actor: actor(),
@@ -181,11 +186,11 @@ impl Setup {
             delete_budget: self.delete_budget(),
             allow_delete,
             batch_limits: BatchLimits {
-                transaction_bytes_max: limits.transaction_bytes.unwrap_or(defaults.transaction_bytes_max),
-                transaction_operations_max: limits
-                    .transaction_operations
-                    .unwrap_or(defaults.transaction_operations_max),
-                batch_bytes_max: limits.batch_bytes.unwrap_or(defaults.batch_bytes_max),
+                transaction_bytes_max,
+                transaction_operations_max,
+                // A batch is a transaction too.
+                batch_bytes_max: batch_bytes_max.min(transaction_bytes_max),
+                batch_operations_max: transaction_operations_max,
                 wire: Wire {
                     chroot_bytes: chroot.len(),
                     acl_bytes: Wire::acl_bytes([acl]),

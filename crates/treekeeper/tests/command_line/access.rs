@@ -66,7 +66,7 @@ fn a_znode_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    Synced to <next short>: 0 created, 10 changed, 0 deleted in 1 transaction.
+    Synced to <next short>: 0 created, 10 changed, 0 deleted in 5 transactions.
     ");
 }
 

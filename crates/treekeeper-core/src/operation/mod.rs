@@ -7,6 +7,7 @@
 
 mod apply;
 mod edit;
+mod look;
 mod outcome;
 mod settle;
 mod sync;

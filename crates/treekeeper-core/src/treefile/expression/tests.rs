@@ -176,7 +176,10 @@ fn what_a_committer_tried_is_refused_in_time() {
         assert!(evaluate(&expression).is_err(), "{expression:.40}");
     }
     assert_eq!(repr("len"), "TK0202: the name len has no value");
-    assert_eq!(evaluate("'%.65000f' % 1.5").map(|value| value.size().1), Ok(65_002));
+    assert_eq!(
+        evaluate("'%.65000f' % 1.5").map(|value| value.size().1),
+        Ok(65_002)
+    );
     assert!(evaluate("('a'*32700+'b') in u'a'*65000").is_ok());
 }
 

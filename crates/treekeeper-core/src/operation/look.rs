@@ -1,0 +1,123 @@
+//! What to look at, and what follows from it: the scope of a reading, the plan, and the lines that tell of it.
+//!
+//! What may be done with the plan is `apply`'s to judge.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Event, Failure, Goal, Mode, Operation, Request, Scope, Stage, Timestamp};
+use crate::model::{LiveTree, RootScope, ZnodePath, printable};
+use crate::plan::{self, DiffOptions};
+
+impl Operation {
+    /// Asks for the live subtrees that the plan is about.
+    pub(super) fn observe(&mut self) -> Request {
+        let scope = match &self.goal {
+            Goal::Sync(options) => {
+                if options.mode != Mode::Plan && !self.told_resync {
+                    self.told_resync = true;
+                    self.events.push(Event::Resyncing);
+                }
+                self.sync_scope()
+            }
+            Goal::Edit(options) => super::edit::scope(options),
+        };
+        self.ask(Stage::Observing, Request::Observe(scope))
+    }
+
+    fn sync_scope(&self) -> Scope {
+        let desired = self
+            .desired
+            .as_ref()
+            .unwrap_or_else(|| unreachable!("files are read before the tree"));
+        let orphans = self.possible_orphans();
+        let roots: BTreeSet<&str> = desired.roots.keys().chain(&orphans).map(AsRef::as_ref).collect();
+        Scope {
+            subtrees: roots
+                .into_iter()
+                .map(|root| ZnodePath::root().join(root))
+                .collect(),
+            nodes: Vec::new(),
+        }
+    }
+
+    /// Returns the top-level nodes that an earlier commit defined and this one doesn't.
+    pub(super) fn possible_orphans(&self) -> BTreeSet<Box<str>> {
+        let Some(state) = self.cluster().state.state() else {
+            return BTreeSet::new();
+        };
+        let Some(desired) = &self.desired else {
+            return BTreeSet::new();
+        };
+        let defined = |root: &str| desired.roots.contains_key(root);
+        state
+            .roots
+            .union(&state.orphans)
+            .filter(|root| !defined(root))
+            .map(|root| root.as_str().into())
+            .collect()
+    }
+
+    /// Makes the plan from what was observed, and asks the gates that need it.
+    pub(super) fn observed(&mut self, live: &LiveTree, now: Timestamp) -> Request {
+        let plan = match self.make_plan(live) {
+            Ok(plan) => plan,
+            Err(failure) => return self.fail(failure),
+        };
+        if let Some(obstacle) = plan.obstacles.first() {
+            let failure = Failure::new(plan::display::obstacle_text(obstacle));
+            return self.fail(failure);
+        }
+        self.tell_files();
+        self.planned(Arc::new(plan), now)
+    }
+
+    fn make_plan(&self, live: &LiveTree) -> Result<plan::Plan, Failure> {
+        match &self.goal {
+            Goal::Sync(options) => {
+                let desired = self
+                    .desired
+                    .as_ref()
+                    .unwrap_or_else(|| unreachable!("files are read first"));
+                let prune = if options.prune_roots {
+                    self.possible_orphans()
+                } else {
+                    BTreeSet::new()
+                };
+                let deployed_roots = self.possible_orphans();
+                let diff_options = DiffOptions {
+                    deployed_roots,
+                    prune,
+                    ..DiffOptions::default()
+                };
+                Ok(plan::diff(desired, live, &diff_options))
+            }
+            Goal::Edit(options) => super::edit::plan(options, live),
+        }
+    }
+
+    fn tell_files(&mut self) {
+        if self.told_files || self.mode() == Mode::Plan {
+            return;
+        }
+        self.told_files = true;
+        let dry_run = self.mode() == Mode::DryRun;
+        let names = std::mem::take(&mut self.file_names);
+        self.events.extend(names.iter().map(|name| Event::Importing {
+            file: printable(name).into_owned(),
+            dry_run,
+        }));
+    }
+
+    /// Returns the managed roots of the commit, for the state.
+    pub(super) fn managed_roots(&self) -> BTreeSet<String> {
+        let Some(desired) = &self.desired else {
+            return BTreeSet::new();
+        };
+        let trimmed = desired
+            .roots
+            .iter()
+            .filter(|(_, scope)| **scope == RootScope::Trim);
+        trimmed.map(|(root, _)| root.to_string()).collect()
+    }
+}

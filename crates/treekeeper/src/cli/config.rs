@@ -23,6 +23,8 @@ pub struct Config {
     pub lock: Option<LockStyle>,
     /// Such as `30s`.
     pub lock_wait: Option<String>,
+    /// Which commits move the version of `/hosts`.
+    pub bump: Option<BumpKey>,
     /// The repository.
     pub git: GitKeys,
     /// The delete budget.
@@ -43,6 +45,14 @@ pub enum OverlayKey {
     Merge,
     /// Whole nodes.
     Replace,
+}
+
+/// `bump`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BumpKey {
+    /// Every commit, as the original; nothing else is known yet.
+    Commit,
 }
 
 /// `[git]`.
@@ -83,8 +93,22 @@ pub struct DeleteKeys {
     pub znodes_max: Option<usize>,
     /// Percent of the managed znodes that pass; 30 by default.
     pub percent_max: Option<usize>,
+    /// Patterns of znodes that are never deleted: not known yet, so that only an empty list is taken.
+    #[serde(deserialize_with = "nothing_protected")]
+    pub protect: Vec<String>,
     /// As `--prune-roots` with each sync.
     pub prune_roots: bool,
+}
+
+/// Refuses patterns that this release would not heed: who writes them relies on them.
+fn nothing_protected<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let patterns = Vec::<String>::deserialize(deserializer)?;
+    if patterns.is_empty() {
+        return Ok(patterns);
+    }
+    Err(serde::de::Error::custom(
+        "`protect` is not known to this release, so nothing would be protected: take it out",
+    ))
 }
 
 /// `[secrets]`.
@@ -121,6 +145,8 @@ pub struct LimitKeys {
     pub transaction_operations: Option<usize>,
     /// Bytes of a batch of a plan that is not one transaction.
     pub batch_bytes: Option<usize>,
+    /// Diagnostics that are told of one file.
+    pub diagnostics: Option<usize>,
     /// How long to try to connect.
     pub connect_timeout: Option<String>,
     /// How long one request to ZooKeeper may take.

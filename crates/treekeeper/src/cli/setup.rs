@@ -109,6 +109,11 @@ impl Setup {
         }
     }
 
+    /// Tells whether a repository is configured.
+    pub fn has_repository(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// Returns the configured repository; `revision` names one commit instead of the branch's tip.
     ///
     /// # Errors
@@ -225,7 +230,7 @@ pub fn tree_limits(config: &Config) -> (ParseLimits, LayerLimits) {
         znodes: keys.znodes.unwrap_or(parse.znodes),
         node_data_bytes: keys.node_data_bytes.unwrap_or(parse.node_data_bytes),
         child_names_bytes: keys.child_names_bytes.unwrap_or(parse.child_names_bytes),
-        ..parse
+        diagnostics: keys.diagnostics.unwrap_or(parse.diagnostics),
     };
     let layer = LayerLimits {
         znodes: keys.znodes.unwrap_or(layer.znodes),

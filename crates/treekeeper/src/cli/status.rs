@@ -3,13 +3,23 @@
 use serde_json::json;
 use treekeeper_core::model::ClusterVersion;
 use treekeeper_core::model::cluster::{ClusterReading, Host, Phase, StateReading, StopNote};
-use treekeeper_core::operation::Depth;
+use treekeeper_core::operation::{Depth, Outcome};
+use treekeeper_core::plan::Counts;
 
 use super::setup::Setup;
+use super::sync;
 use super::ui::{self, Exit, Problem};
 use crate::zk::{self, Contender};
 
-/// Reads the cluster and the lock, and prints how they are.
+/// How far the live tree is from the deployed commit.
+enum Drift {
+    /// So many znodes.
+    Known(Counts),
+    /// Why nobody knows.
+    Unknown(String),
+}
+
+/// Reads the cluster, the lock and, if there is a repository to compare with, the tree, and prints how they are.
 pub fn run(setup: &Setup) -> Result<Exit, Problem> {
     let (cluster, contenders) = setup.block_on(async {
         let session = setup.open().await?;
@@ -18,13 +28,62 @@ pub fn run(setup: &Setup) -> Result<Exit, Problem> {
         session.close().await;
         Ok((cluster, contenders))
     })?;
+    let drift = drift(setup, &cluster);
     let text = if setup.json {
-        as_json(&cluster, &contenders)
+        as_json(&cluster, &contenders, &drift)
     } else {
-        as_text(&cluster, &contenders)
+        as_text(&cluster, &contenders, &drift)
     };
     ui::print_bytes(text.as_bytes())?;
     Ok(Exit::Done)
+}
+
+/// Plans the deployed commit once more: what it would change is what others have changed.
+fn drift(setup: &Setup, cluster: &ClusterReading) -> Drift {
+    let unknown = |reason: &str| Drift::Unknown(reason.to_owned());
+    if cluster.state.is_applying() {
+        return unknown("a sync is incomplete");
+    }
+    let Some(deployed) = cluster.deployed() else {
+        return unknown("no commit is deployed");
+    };
+    if !setup.has_repository() {
+        return unknown("no repository is configured (--url)");
+    }
+    match sync::drift(setup, &deployed) {
+        Err(problem) => Drift::Unknown(problem.message().to_owned()),
+        Ok(receipt) => match (&receipt.outcome, &receipt.plan) {
+            (Outcome::Planned, Some(plan)) => Drift::Known(plan.counts()),
+            (Outcome::Failed(failure), _) => Drift::Unknown(failure.message.clone()),
+            _ => unknown("the deployed commit cannot be planned"),
+        },
+    }
+}
+
+impl Drift {
+    fn told(&self) -> String {
+        match self {
+            Drift::Unknown(reason) => format!("not known: {reason}"),
+            Drift::Known(Counts {
+                create: 0,
+                set: 0,
+                delete: 0,
+            }) => "none".to_owned(),
+            Drift::Known(counts) => format!(
+                "{} changed, {} missing, {} extra; `treekeeper sync --repair` mends it",
+                counts.set, counts.create, counts.delete
+            ),
+        }
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        match self {
+            Drift::Unknown(_) => serde_json::Value::Null,
+            Drift::Known(counts) => {
+                json!({ "changed": counts.set, "missing": counts.create, "extra": counts.delete })
+            }
+        }
+    }
 }
 
 fn lagging(cluster: &ClusterReading) -> Vec<&Host> {
@@ -93,7 +152,7 @@ fn short(version: &ClusterVersion) -> String {
     }
 }
 
-fn as_text(cluster: &ClusterReading, contenders: &[Contender]) -> String {
+fn as_text(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) -> String {
     let mut lines = vec![sentence(cluster)];
     if let Ok(version) = cluster.version()
         && cluster.hosts_node.is_some()
@@ -137,6 +196,9 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender]) -> String {
             lines.push(format!("orphans   {}", roots.join(" ")));
         }
     }
+    if cluster.deployed().is_some() {
+        lines.push(format!("drift     {}", drift.told()));
+    }
     match contenders.first() {
         None => lines.push("lock      free".to_owned()),
         Some(holder) => lines.push(format!("lock      {}", super::lock::line(holder))),
@@ -163,7 +225,7 @@ fn host_line(host: &Host, cluster: &ClusterReading) -> String {
     format!("host      {}  {version}{behind}{error}", host.name)
 }
 
-fn as_json(cluster: &ClusterReading, contenders: &[Contender]) -> String {
+fn as_json(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) -> String {
     let lagging = lagging(cluster);
     let hosts: Vec<_> = cluster
         .hosts
@@ -185,6 +247,7 @@ fn as_json(cluster: &ClusterReading, contenders: &[Contender]) -> String {
         "stopped": version == Ok(ClusterVersion::Stop),
         "paused": version == Ok(ClusterVersion::Paused),
         "state": cluster.state.state(),
+        "drift": drift.as_json(),
         "hosts": hosts,
         "lock": contenders.iter().map(super::lock::as_json).collect::<Vec<_>>(),
     });

@@ -1,6 +1,7 @@
 //! `sync`: makes the live tree what the newest commit says.
 
 use treekeeper_core::gate::Blocker;
+use treekeeper_core::model::Revision;
 use treekeeper_core::operation::{Mode, Operation, Outcome, Receipt, SyncOptions};
 use treekeeper_core::plan::{Counts, Plan};
 
@@ -8,7 +9,7 @@ use super::args::SyncArgs;
 use super::plan::{print_json, print_plan};
 use super::setup::{Setup, teller, tree_limits};
 use super::ui::{self, Exit, Problem};
-use crate::engine;
+use crate::engine::{self, RepositorySource};
 
 /// Runs a sync to its end and returns its exit code.
 pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
@@ -33,6 +34,25 @@ pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
 /// Runs a sync, dry run or plan.
 pub fn receipt(setup: &Setup, options: &SyncArgs, mode: Mode) -> Result<Receipt, Problem> {
     let repository = setup.repository(options.revision.as_deref())?;
+    operate(setup, options, mode, repository)
+}
+
+/// Plans the deployed commit once more, for `status`.
+pub fn drift(setup: &Setup, deployed: &Revision) -> Result<Receipt, Problem> {
+    let options = SyncArgs {
+        revision: Some(deployed.as_str().to_owned()),
+        ..SyncArgs::default()
+    };
+    let repository = setup.repository(options.revision.as_deref())?.without_retries();
+    operate(setup, &options, Mode::Plan, repository)
+}
+
+fn operate(
+    setup: &Setup,
+    options: &SyncArgs,
+    mode: Mode,
+    repository: RepositorySource,
+) -> Result<Receipt, Problem> {
     let (parse_limits, layer_limits) = tree_limits(&setup.config);
     let sync = SyncOptions {
         mode,

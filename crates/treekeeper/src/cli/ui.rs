@@ -73,6 +73,11 @@ impl Problem {
         }
     }
 
+    /// Returns the sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Adds a next step.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Problem {
         self.hint = Some(hint.into());

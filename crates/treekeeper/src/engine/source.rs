@@ -26,6 +26,12 @@ impl RepositorySource {
         }
     }
 
+    /// Gives up at the first fetch that fails, for those who only look.
+    pub fn without_retries(mut self) -> RepositorySource {
+        self.options.retries = 0;
+        self
+    }
+
     /// Fetches, resolves the revision once, and returns it with the repository's root commit.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod history;
 mod minimal;
 mod operator;
 mod output;
+mod reader;
 mod refusals;
 mod round_trips;
 mod scene;

@@ -230,6 +230,7 @@ fn roots_of_removed_files_are_orphans_until_they_are_pruned() {
     version   <second>
     deployed  <second> by MACHINE at TIME
     orphans   /b /d
+    drift     none
     lock      free
     ");
     scene.commit("third", &[("a.zk", "/a\n"), ("d.zk", "/d\n")]);

@@ -31,6 +31,7 @@ fn a_stop_is_ended_by_resume() {
     ALL STOP, by MACHINE since TIME: fire. `treekeeper resume` ends it.
     version   None
     deployed  <first> by MACHINE at TIME
+    drift     none
     lock      free
     ");
     assert_snapshot!(scene.said(&["resume"]), @"Resumed: hosts should run <first>.");
@@ -40,6 +41,7 @@ fn a_stop_is_ended_by_resume() {
     At <first short>, no hosts.
     version   <first>
     deployed  <first> by MACHINE at TIME
+    drift     none
     lock      free
     ");
 }
@@ -74,6 +76,7 @@ fn a_stop_raised_by_an_agent_is_resumed_to_the_deployed_commit() {
     ALL STOP. `treekeeper resume` ends it.
     version   None
     deployed  <first> by MACHINE at TIME
+    drift     none
     lock      free
     ");
     assert_snapshot!(scene.said(&["stop"]), @r"
@@ -98,6 +101,7 @@ fn resume_to_a_named_version() {
     version   127
     deployed  <first> by MACHINE at TIME
               the version was altered by hand since
+    drift     none
     lock      free
     ");
 }
@@ -118,6 +122,7 @@ fn resume_while_a_sync_is_half_applied_writes_false() {
     version   None
     deployed  <first> by MACHINE at TIME
     applying  HEX, 3 of 9 batches are in the tree
+    drift     not known: a sync is incomplete
     lock      free
     ");
     assert_snapshot!(scene.said(&["resume", "127"]), @"Resumed with the version False: the tree is incomplete, hosts hold until the next sync has finished it.");
@@ -127,6 +132,7 @@ fn resume_while_a_sync_is_half_applied_writes_false() {
     version   False
     deployed  <first> by MACHINE at TIME
     applying  HEX, 3 of 9 batches are in the tree
+    drift     not known: a sync is incomplete
     lock      free
     ");
     assert_snapshot!(scene.said(&["sync"]), @r"
@@ -173,6 +179,7 @@ fn a_pause_ends_with_the_next_sync() {
     Paused: the version is False; the next sync goes on without asking for convergence.
     version   False
     deployed  <first> by MACHINE at TIME
+    drift     none
     lock      free
     ");
     scene.said(&["pause"]);
@@ -256,6 +263,7 @@ fn status_tells_hosts_and_what_ails_them() {
     Converged: 1 of 1 hosts at <first short>.
     version   <first>
     deployed  <first> by MACHINE at TIME
+    drift     none
     lock      free
     host      web-1  <first short>
     ");
@@ -273,6 +281,7 @@ fn status_tells_hosts_and_what_ails_them() {
     Converging: 2 of 4 hosts at <first short>.
     version   <first>
     deployed  <first> by MACHINE at TIME
+    drift     none
     lock      /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  0
     host      web-1  <first short>
     host      web-2  old  behind  error: no space\u{1b}[31m
@@ -281,6 +290,11 @@ fn status_tells_hosts_and_what_ails_them() {
     ");
     assert_snapshot!(scene.printed(&["status", "--json"]), @r#"
     {
+      "drift": {
+        "changed": 0,
+        "extra": 0,
+        "missing": 0
+      },
       "hosts": [
         {
           "behind": false,
@@ -369,6 +383,7 @@ fn status_of_an_empty_cluster_and_of_a_damaged_one() {
     ");
     assert_snapshot!(scene.printed(&["status", "--json"]), @r#"
     {
+      "drift": null,
       "hosts": [],
       "lock": [],
       "paused": false,

@@ -139,9 +139,13 @@ fn global_options_stand_before_and_after_the_command() {
 #[test]
 fn a_flag_goes_over_the_environment_and_that_over_the_file() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
-    let status =
-        |treekeeper: &Treekeeper, arguments: &[&str]| treekeeper.stdout(&[arguments, &["status"]].concat());
-    let expected = scene.treekeeper.stdout(&["status"]);
+    // The first line tells which cluster it is; how far the tree has drifted needs a repository.
+    let status = |treekeeper: &Treekeeper, arguments: &[&str]| {
+        let text = treekeeper.stdout(&[arguments, &["status"]].concat());
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    let expected = status(&scene.treekeeper, &[]);
+    assert!(expected.starts_with("At "));
     let variable = |name| Treekeeper::offline().with_environment(name, &scene.connect);
     assert_eq!(status(&variable("TREEKEEPER_ZOOKEEPER"), &[]), expected);
     assert_eq!(status(&variable("ZC_ZK_CONNECTION_STRING"), &[]), expected);

@@ -297,7 +297,7 @@ fn configuration_that_is_wrong() {
         assert_eq!(scene.freeze().len(), 1);
         scene.words(&output.stderr)
     };
-    assert_snapshot!(said("lock = 'kazoo'\nlokc_wait = '3s'\n"), @"error: HOME/.config/treekeeper/treekeeper.toml:2:1: unknown field `lokc_wait`, expected one of `zookeeper`, `overlay`, `lock`, `lock_wait`, `git`, `delete`, `secrets`, `limits`, `auth`");
+    assert_snapshot!(said("lock = 'kazoo'\nlokc_wait = '3s'\n"), @"error: HOME/.config/treekeeper/treekeeper.toml:2:1: unknown field `lokc_wait`, expected one of `zookeeper`, `overlay`, `lock`, `lock_wait`, `bump`, `git`, `delete`, `secrets`, `limits`, `auth`");
     assert_snapshot!(said("[git]\nurl = 'x'\nbrunch = 'main'\n"), @"error: HOME/.config/treekeeper/treekeeper.toml:3:1: unknown field `brunch`, expected one of `url`, `branch`, `path`, `mirror`, `history`, `retries`, `retry_pause`");
     assert_snapshot!(said("lock = 'flock'\n"), @"error: HOME/.config/treekeeper/treekeeper.toml:1:8: unknown variant `flock`, expected one of `zktools`, `kazoo`, `both`");
     assert_snapshot!(said("lock = \n"), @"error: HOME/.config/treekeeper/treekeeper.toml:1:8: string values must be quoted, expected literal string");
@@ -343,6 +343,7 @@ fn a_state_of_another_release() {
     assert_snapshot!(scene.printed(&["status"]), @r"
     Broken: cannot read /treekeeper/state: its schema is 99, this release reads 1.
     version   <first>
+    drift     not known: cannot read /treekeeper/state: its schema is 99, this release reads 1
     lock      free
     ");
     scene.session.set("/treekeeper/state", b"not json");

@@ -51,7 +51,7 @@ impl Stage {
 #[test]
 fn imports_leave_the_tree_that_the_original_leaves() {
     play_all(
-        "import",
+        "import on a server",
         include_str!("data/import.json"),
         DIFFERENT_IMPORTS,
         play_import,
@@ -82,7 +82,7 @@ fn play_import(case: &Value) -> Result<(), String> {
 #[test]
 fn exports_print_the_text_that_the_original_prints() {
     play_all(
-        "export",
+        "export on a server",
         include_str!("data/export.json"),
         DIFFERENT_EXPORTS,
         play_export,
@@ -113,7 +113,7 @@ fn play_export(case: &Value) -> Result<(), String> {
 #[test]
 fn links_resolve_as_the_original_resolves_them() {
     play_all(
-        "resolve",
+        "resolve on a server",
         include_str!("data/resolve.json"),
         DIFFERENT_RESOLVES,
         play_resolve,

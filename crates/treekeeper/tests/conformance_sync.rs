@@ -38,7 +38,12 @@ const DIFFERENT: &[Different] = &[
 
 #[test]
 fn syncs_log_and_leave_what_the_original_does() {
-    play_all("sync", include_str!("data/sync.json"), DIFFERENT, play);
+    play_all(
+        "sync on a server",
+        include_str!("data/sync.json"),
+        DIFFERENT,
+        play,
+    );
 }
 
 /// A scenario that is being played.

@@ -25,7 +25,9 @@ fn read(connect: &str, method: ReadMethod, scope: &Scope) -> LiveTree {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let session = Session::open(&options).await.expect("the server answers");
-        let tree = observe(&session, scope, method).await.expect("the tree can be read");
+        let tree = observe(&session, scope, method)
+            .await
+            .expect("the tree can be read");
         session.close().await;
         tree
     })
@@ -56,5 +58,9 @@ fn both_ways_of_reading_give_one_tree() {
     assert_eq!(batched, single);
     // /a, 5 groups, 300 leaves, the ephemeral one, and /b/1/2 with its two ancestors, which were not read.
     assert_eq!(batched.len(), 1 + 5 + 300 + 1 + 3);
-    assert!(batched.iter().any(|line| line.starts_with("/a/0/mine") && line.contains("Some(")));
+    assert!(
+        batched
+            .iter()
+            .any(|line| line.starts_with("/a/0/mine") && line.contains("Some("))
+    );
 }

@@ -155,8 +155,13 @@ impl<'a> Report<'a> {
         let indents: Vec<String> = indents.iter().map(usize::to_string).collect();
         let help = match &indents[..] {
             [] => "nothing may stand further left than the first line".to_owned(),
-            [one] => format!("indent by {one} to go on after the line above that has this indent"),
-            _ => format!("indent by one of {}, as the lines above do", indents.join(", ")),
+            [one] => {
+                format!("the lines above allow an indent of {one}, or a deeper one than the last line's")
+            }
+            _ => format!(
+                "the lines above allow an indent of {}, or a deeper one than the last line's",
+                indents.join(" or ")
+            ),
         };
         self.helped("TK0103", span, "this indent fits no line above", help);
     }

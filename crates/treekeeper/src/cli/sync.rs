@@ -43,7 +43,7 @@ pub fn drift(setup: &Setup, deployed: &Revision) -> Result<Receipt, Problem> {
         revision: Some(deployed.as_str().to_owned()),
         ..SyncArgs::default()
     };
-    let repository = setup.repository(options.revision.as_deref())?.without_retries();
+    let repository = setup.repository(options.revision.as_deref())?.for_a_look();
     operate(setup, &options, Mode::Plan, repository)
 }
 

@@ -1,5 +1,7 @@
 //! The repository as an operation sees it: a commit, its files, and how commits lie to each other.
 
+use std::time::Duration;
+
 use treekeeper_core::gate::Relation;
 use treekeeper_core::model::{Revision, printable};
 use treekeeper_core::operation::Failure;
@@ -7,12 +9,16 @@ use treekeeper_core::treefile::SourceFile;
 
 use crate::git::{GitError, GitOptions, Mirror, ReadLimits};
 
+/// How long a look waits for the remote.
+const LOOK_FETCH_MAX: Duration = Duration::from_secs(10);
+
 /// A repository, fetched into a bare mirror when it is first asked for.
 pub struct RepositorySource {
     options: GitOptions,
     revision: Option<String>,
     limits: ReadLimits,
     mirror: Option<Mirror>,
+    asks_mirror_first: bool,
 }
 
 impl RepositorySource {
@@ -23,12 +29,16 @@ impl RepositorySource {
             revision,
             limits,
             mirror: None,
+            asks_mirror_first: false,
         }
     }
 
-    /// Gives up at the first fetch that fails, for those who only look.
-    pub fn without_retries(mut self) -> RepositorySource {
+    /// For those who only look at a commit that was deployed before: asks the mirror first, and the remote once and
+    /// for a short time.
+    pub fn for_a_look(mut self) -> RepositorySource {
         self.options.retries = 0;
+        self.options.fetch_max = self.options.fetch_max.min(LOOK_FETCH_MAX);
+        self.asks_mirror_first = true;
         self
     }
 
@@ -43,7 +53,13 @@ impl RepositorySource {
                 .mirror
                 .insert(Mirror::open(self.options.clone()).map_err(failure)?),
         };
-        mirror.fetch().map_err(failure)?;
+        let known = match (&self.revision, self.asks_mirror_first) {
+            (Some(revision), true) => mirror.resolve(Some(revision)).is_ok(),
+            _ => false,
+        };
+        if !known {
+            mirror.fetch().map_err(failure)?;
+        }
         let revision = mirror.resolve(self.revision.as_deref()).map_err(failure)?;
         let repository = mirror.root_commit(&revision).map_err(failure)?;
         Ok((revision, repository))

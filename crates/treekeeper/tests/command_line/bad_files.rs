@@ -69,7 +69,7 @@ fn several_errors_are_all_told() {
       |
     3 |   m = 2
       | ^^
-      = help: indent by 0 to go on after the line above that has this indent
+      = help: the lines above allow an indent of 0, or a deeper one than the last line's
     error[TK0106]: the property x is there already
      --> b.zk:3:3
       |

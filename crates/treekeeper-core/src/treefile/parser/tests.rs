@@ -153,7 +153,7 @@ fn a_diagnostic_shows_the_line_and_what_to_write() {
       |
     3 |   /c
       | ^^
-      = help: indent by 0 to go on after the line above that has this indent
+      = help: the lines above allow an indent of 0, or a deeper one than the last line's
     ");
 }
 

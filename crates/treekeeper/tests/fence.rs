@@ -252,13 +252,9 @@ fn the_state_says_what_was_deployed_from_where() {
         "prune_roots": false
       },
       "lock": "zktools",
-      "orphans": [],
       "phase": "clean",
       "pinned": null,
       "repository": "BEFORE",
-      "roots": [
-        "app"
-      ],
       "schema": 1,
       "step": 0,
       "steps": 0,

@@ -14,6 +14,10 @@ use super::{
 
 /// Where treekeeper keeps its state.
 pub const STATE_PATH: &str = "/treekeeper/state";
+/// Where treekeeper keeps the names of the top-level nodes that it manages or has managed.
+///
+/// Beside the state and not in it: the state is written with every batch, and there may be thousands of roots.
+pub const ROOTS_PATH: &str = "/treekeeper/roots";
 /// The node whose `version` says what every host should run.
 pub const HOSTS_PATH: &str = "/hosts";
 /// The version that a cluster has before its first sync.
@@ -166,6 +170,14 @@ impl StopNote {
     }
 }
 
+/// The node at [`ROOTS_PATH`].
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Roots {
+    roots: BTreeSet<String>,
+    orphans: BTreeSet<String>,
+}
+
 /// How an earlier transaction of a sync ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastOutcome {
@@ -210,12 +222,15 @@ pub struct ClusterState {
     pub by: String,
     /// When, RFC 3339.
     pub at: String,
-    /// Top-level nodes that the commit's `.zk` files define.
-    #[serde(default)]
+    /// Top-level nodes that the commit's `.zk` files define; kept at [`ROOTS_PATH`].
+    #[serde(skip)]
     pub roots: BTreeSet<String>,
-    /// Top-level nodes that an earlier commit defined and nobody has pruned.
-    #[serde(default)]
+    /// Top-level nodes that an earlier commit defined and nobody has pruned; kept at [`ROOTS_PATH`].
+    #[serde(skip)]
     pub orphans: BTreeSet<String>,
+    /// The data version of [`ROOTS_PATH`] when it was read, if it was there.
+    #[serde(skip)]
+    pub roots_version: Option<DataVersion>,
     /// The lock style in use.
     #[serde(default)]
     pub lock: LockStyle,
@@ -250,6 +265,7 @@ impl ClusterState {
             at: at.to_owned(),
             roots: BTreeSet::new(),
             orphans: BTreeSet::new(),
+            roots_version: None,
             lock,
             grants: Grants::default(),
             outcomes: Vec::new(),
@@ -260,6 +276,15 @@ impl ClusterState {
     /// Returns the node's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("the state is plain JSON"))
+    }
+
+    /// Returns the bytes of the node at [`ROOTS_PATH`].
+    pub fn roots_bytes(&self) -> Vec<u8> {
+        let roots = Roots {
+            roots: self.roots.clone(),
+            orphans: self.orphans.clone(),
+        };
+        serde_json::to_vec(&roots).unwrap_or_else(|_| unreachable!("names are plain JSON"))
     }
 
     /// Returns the deployed commit, if there is one.
@@ -323,6 +348,28 @@ impl StateReading {
                 Err(error) => StateReading::Unreadable(printable(&error.to_string()).into_owned()),
             },
         }
+    }
+
+    /// Adds what the node at [`ROOTS_PATH`] says, if it is there.
+    pub fn with_roots(self, roots: Option<(&[u8], DataVersion)>) -> StateReading {
+        let (StateReading::Present(mut state, version), Some((data, roots_version))) = (self.clone(), roots)
+        else {
+            return self;
+        };
+        match serde_json::from_slice::<Roots>(data) {
+            Ok(roots) => {
+                state.roots = roots.roots;
+                state.orphans = roots.orphans;
+                state.roots_version = Some(roots_version);
+                StateReading::Present(state, version)
+            }
+            Err(error) => StateReading::Unreadable(printable(&format!("{ROOTS_PATH}: {error}")).into_owned()),
+        }
+    }
+
+    /// Tells whether treekeeper's nodes are all there.
+    pub fn is_whole(&self) -> bool {
+        self.state().is_some_and(|state| state.roots_version.is_some())
     }
 
     /// Returns the state if there is one.

@@ -247,7 +247,7 @@ impl Operation {
             let version = Value::String(Text::from(INITIAL_VERSION));
             encode(&Properties::from_entries(vec![(Text::from("version"), version)])).unwrap_or_default()
         });
-        let state = (self.cluster().state == StateReading::Absent).then(|| {
+        let state = (!self.cluster().state.is_whole()).then(|| {
             ClusterState::initial(
                 self.context.lock,
                 &self.context.actor,
@@ -291,7 +291,7 @@ impl Operation {
             );
         }
         let cluster = self.cluster();
-        if cluster.hosts_node.is_none() || cluster.state == StateReading::Absent {
+        if cluster.hosts_node.is_none() || !cluster.state.is_whole() {
             // Somebody removed them after they were prepared; the number of times is bounded like that of plans.
             return match self.overtaken("/hosts or /treekeeper/state") {
                 Some(request) => request,

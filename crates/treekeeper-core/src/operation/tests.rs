@@ -286,6 +286,7 @@ fn clean() -> ClusterState {
     state.repository = Some(ROOT.to_owned());
     state.generation = 1;
     state.roots = ["a".to_owned()].into();
+    state.roots_version = Some(DataVersion(7));
     state
 }
 

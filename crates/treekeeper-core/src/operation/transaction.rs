@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{BATCHES_IN_FLIGHT_MAX, Commitment, Failure, Goal, Op, Operation, Timestamp, Transaction};
-use crate::model::cluster::{ClusterState, Grants, HOSTS_PATH, HostsNode, Phase, STATE_PATH, StateReading};
+use crate::model::cluster::{
+    ClusterState, Grants, HOSTS_PATH, HostsNode, Phase, ROOTS_PATH, STATE_PATH, StateReading,
+};
 use crate::model::{DataVersion, RootScope, Text, Value, ZnodePath};
 use crate::plan::{self, Plan};
 
@@ -81,8 +83,9 @@ impl Operation {
             hosts.data_version,
         ));
         single_head.push(Op::Set(state_path(), finished.to_bytes(), *state_version));
-        let batches = self.batches(plan, &single_head)?;
-        if batches.len() <= 1 {
+        let batch_head = single_head.clone();
+        single_head.extend(set_roots(state, &finished, state.roots_version));
+        if self.batches(plan, &single_head)?.len() <= 1 {
             let same_version = cluster.version().is_ok_and(|version| version.is(&revision));
             let nothing = plan.changes.is_empty()
                 && same_version
@@ -105,10 +108,11 @@ impl Operation {
                 in_flight_max: 1,
             });
         }
+        let batches = self.batches(plan, &batch_head)?;
         let applying = self.applying_state(state, hosts, batches.len(), now);
         Ok(Commitment {
             plan: plan.clone(),
-            transactions: self.marked(batches, hosts, *state_version, [applying, finished]),
+            transactions: self.marked(batches, hosts, (state, *state_version), [applying, finished]),
             in_flight_max: BATCHES_IN_FLIGHT_MAX,
         })
     }
@@ -118,7 +122,7 @@ impl Operation {
         &self,
         batches: Vec<Range<usize>>,
         hosts: &HostsNode,
-        state_version: DataVersion,
+        (read, state_version): (&ClusterState, DataVersion),
         [mut applying, finished]: [ClusterState; 2],
     ) -> Vec<Transaction> {
         let revision = self.target_revision();
@@ -129,6 +133,11 @@ impl Operation {
         let mut head = self.guard();
         head.push(set_hosts(hosts, Value::Bool(false), hosts.data_version));
         head.push(Op::Set(state_path(), applying.to_bytes(), state_at(0)));
+        let roots = set_roots(read, &applying, read.roots_version);
+        let roots_version = read
+            .roots_version
+            .map(|version| DataVersion(version.0.wrapping_add(i32::from(roots.is_some()))));
+        head.extend(roots);
         transactions.push(Transaction {
             head,
             changes: 0..0,
@@ -152,6 +161,7 @@ impl Operation {
             marked,
         ));
         head.push(Op::Set(state_path(), finished.to_bytes(), state_at(steps + 1)));
+        head.extend(set_roots(&applying, &finished, roots_version));
         transactions.push(Transaction {
             head,
             changes: 0..0,
@@ -290,6 +300,18 @@ fn op_bytes(op: &Op) -> usize {
 
 fn set_hosts(hosts: &HostsNode, version: Value, expected: DataVersion) -> Op {
     Op::Set(hosts_path(), hosts.data_with_version(version), expected)
+}
+
+/// Returns the write of the roots' node, if it says something else than before.
+fn set_roots(before: &ClusterState, after: &ClusterState, version: Option<DataVersion>) -> Option<Op> {
+    let differs = before.roots != after.roots || before.orphans != after.orphans;
+    differs.then(|| {
+        Op::Set(
+            fixed(ROOTS_PATH),
+            after.roots_bytes(),
+            version.unwrap_or(DataVersion(0)),
+        )
+    })
 }
 
 pub(super) fn hosts_path() -> ZnodePath {

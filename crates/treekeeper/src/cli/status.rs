@@ -247,6 +247,7 @@ fn as_json(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) ->
         "stopped": version == Ok(ClusterVersion::Stop),
         "paused": version == Ok(ClusterVersion::Paused),
         "state": cluster.state.state(),
+        "orphans": cluster.state.state().map(|state| &state.orphans),
         "drift": drift.as_json(),
         "hosts": hosts,
         "lock": contenders.iter().map(super::lock::as_json).collect::<Vec<_>>(),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use treekeeper_core::model::cluster::{
-    ClusterReading, HOSTS_PATH, Host, HostsNode, STATE_PATH, StateReading,
+    ClusterReading, HOSTS_PATH, Host, HostsNode, ROOTS_PATH, STATE_PATH, StateReading,
 };
 use treekeeper_core::model::links::{self, Known, LinkError};
 use treekeeper_core::model::{
@@ -51,7 +51,8 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
             .add_get_data(HOSTS_PATH)
             .and_then(|()| reader.add_get_children(HOSTS_PATH))
             .and_then(|()| reader.add_get_data(STATE_PATH))
-            .and_then(|()| reader.add_get_data("/"));
+            .and_then(|()| reader.add_get_data("/"))
+            .and_then(|()| reader.add_get_data(ROOTS_PATH));
         async move {
             queued?;
             match reader.commit().await {
@@ -68,8 +69,9 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
         names: Vec::new(),
         state: StateReading::Absent,
     };
+    let mut roots = None;
     for (index, result) in results.into_iter().enumerate() {
-        let path = [HOSTS_PATH, HOSTS_PATH, STATE_PATH, "/"]
+        let path = [HOSTS_PATH, HOSTS_PATH, STATE_PATH, "/", ROOTS_PATH]
             .get(index)
             .copied()
             .unwrap_or("/");
@@ -79,6 +81,9 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
             }
             MultiReadResult::Data { data, stat } if index == 2 => {
                 own.state = StateReading::new(&data, DataVersion(stat.version));
+            }
+            MultiReadResult::Data { data, stat } if index == 4 => {
+                roots = Some((data, DataVersion(stat.version)));
             }
             MultiReadResult::Children { children } => own.names = children,
             MultiReadResult::Error { err: Error::NoNode } if index == 3 => {
@@ -91,6 +96,8 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
             _ => {}
         }
     }
+    let roots = roots.as_ref().map(|(data, version)| (data.as_slice(), *version));
+    own.state = own.state.with_roots(roots);
     Ok(own)
 }
 
@@ -98,7 +105,7 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
 async fn read_own_nodes_singly(session: &Session) -> Result<OwnNodes, ZkError> {
     let scope = Scope {
         subtrees: Vec::new(),
-        nodes: vec![fixed(HOSTS_PATH), fixed(STATE_PATH)],
+        nodes: vec![fixed(HOSTS_PATH), fixed(STATE_PATH), fixed(ROOTS_PATH)],
     };
     let observed = observe(session, &scope, ReadMethod::Single).await?;
     let node = |path: &str| {
@@ -110,6 +117,7 @@ async fn read_own_nodes_singly(session: &Session) -> Result<OwnNodes, ZkError> {
     let state = node(STATE_PATH).map_or(StateReading::Absent, |node| {
         StateReading::new(&node.data, node.version)
     });
+    let state = state.with_roots(node(ROOTS_PATH).map(|node| (node.data.as_slice(), node.version)));
     let names = if hosts_node.is_some() {
         session
             .repeat("listing", HOSTS_PATH, || session.client.list_children(HOSTS_PATH))

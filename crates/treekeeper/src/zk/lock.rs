@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, STATE_PATH};
+use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, ROOTS_PATH, STATE_PATH};
 use treekeeper_core::model::{ZnodePath, printable};
 use treekeeper_core::operation::Failure;
 use zookeeper_client::{CreateMode, Error};
@@ -125,6 +125,7 @@ pub async fn prepare(
     if let Some(data) = state {
         ensure(session, "/treekeeper", b"{}").await?;
         ensure(session, STATE_PATH, data).await?;
+        ensure(session, ROOTS_PATH, b"{}").await?;
     }
     Ok(())
 }

@@ -284,6 +284,6 @@ fn tree_shows_ephemerals_and_export_does_not() {
     assert!(
         scene
             .printed(&["tree", "--all"])
-            .contains("/treekeeper\n  /state\n")
+            .contains("/treekeeper\n  /roots\n")
     );
 }

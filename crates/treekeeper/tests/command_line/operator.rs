@@ -330,6 +330,7 @@ fn status_tells_hosts_and_what_ails_them() {
           "session": "0xSESSION"
         }
       ],
+      "orphans": [],
       "paused": false,
       "schema": 1,
       "state": {
@@ -346,7 +347,6 @@ fn status_tells_hosts_and_what_ails_them() {
           "prune_roots": false
         },
         "lock": "zktools",
-        "orphans": [],
         "outcomes": [
           {
             "commit": "<first>",
@@ -357,9 +357,6 @@ fn status_tells_hosts_and_what_ails_them() {
         "phase": "clean",
         "pinned": null,
         "repository": "<first>",
-        "roots": [
-          "a"
-        ],
         "schema": 1,
         "step": 0,
         "steps": 0,
@@ -386,6 +383,7 @@ fn status_of_an_empty_cluster_and_of_a_damaged_one() {
       "drift": null,
       "hosts": [],
       "lock": [],
+      "orphans": null,
       "paused": false,
       "schema": 1,
       "state": null,

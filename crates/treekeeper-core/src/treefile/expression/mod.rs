@@ -73,7 +73,7 @@ pub fn evaluate(expression: &str) -> Result<PyValue, ExpressionError> {
     };
     let tokens = lexer::tokens(expression).map_err(within)?;
     let node = parser::parse(expression, tokens).map_err(within)?;
-    evaluator::Evaluator::default().evaluate(&node).map_err(within)
+    evaluator::Evaluator::default().evaluate(node).map_err(within)
 }
 
 /// Returns the values that nearly all properties have, without tokens and trees.
@@ -86,8 +86,7 @@ fn plain(expression: &str) -> Option<PyValue> {
         _ => {}
     }
     match bytes.first()? {
-        b'1'..=b'9' => plain_integer(bytes).map(PyValue::Int),
-        b'0' if bytes.len() == 1 => Some(PyValue::Int(0)),
+        b'0'..=b'9' => plain_number(expression),
         b'\'' | b'"' => plain_string(bytes).map(|text| PyValue::Bytes(text.to_vec())),
         b'u' => {
             let text = plain_string(&bytes[1..])?;
@@ -97,14 +96,14 @@ fn plain(expression: &str) -> Option<PyValue> {
     }
 }
 
-fn plain_integer(bytes: &[u8]) -> Option<i64> {
-    // 18 digits always fit 64 bits.
-    if bytes.len() > 18 {
-        return None;
+fn plain_number(text: &str) -> Option<PyValue> {
+    if let Some(small) = lexer::decimal(text.as_bytes()) {
+        return Some(PyValue::Int(small));
     }
-    bytes.iter().try_fold(0_i64, |value, byte| {
-        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
-    })
+    let (whole, fraction) = text.split_once('.')?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = digits(whole) && digits(fraction);
+    is_plain.then(|| text.parse().ok().map(PyValue::Float)).flatten()
 }
 
 /// Returns what stands between two quotes of one kind if nothing in between needs a second look.

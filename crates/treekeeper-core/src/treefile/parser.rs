@@ -389,7 +389,7 @@ impl<'a> Parser<'a> {
     }
 
     fn property(&mut self, content: Content<'a>, name: &'a str, expression: &'a str) {
-        let value = expression::evaluate(expression).and_then(|value| value.to_property_value(name));
+        let value = expression::evaluate_property(expression, name);
         let value = value.map_err(|error| self.bad_expression(content, name, expression, error));
         let owner = self.owner(content, name, Kind::Value);
         match value {

@@ -22,7 +22,7 @@ pub use error::ExpressionError;
 pub use value::PyValue;
 
 use super::Code;
-use crate::model::Text;
+use crate::model::{Text, Value};
 
 /// The codes of expressions, and what each means.
 pub const CODES: &[(Code, &str)] = &[
@@ -76,6 +76,21 @@ pub fn evaluate(expression: &str) -> Result<PyValue, ExpressionError> {
     evaluator::Evaluator::default().evaluate(node).map_err(within)
 }
 
+/// Returns the value of a property called `key`, as it is stored.
+///
+/// # Errors
+/// As [`evaluate`], and values that JSON cannot hold.
+pub fn evaluate_property(expression: &str, key: &str) -> Result<Value, ExpressionError> {
+    let literal = expression.strip_prefix('u').unwrap_or(expression);
+    if key != "string_value"
+        && let Some(text) = plain_string(literal)
+    {
+        // Text and byte strings are stored alike, but for that one key: most values need no step between.
+        return Ok(Value::String(Text::from(text)));
+    }
+    evaluate(expression).and_then(|value| value.to_property_value(key))
+}
+
 /// Returns the values that nearly all properties have, without tokens and trees.
 fn plain(expression: &str) -> Option<PyValue> {
     let bytes = expression.as_bytes();
@@ -87,11 +102,8 @@ fn plain(expression: &str) -> Option<PyValue> {
     }
     match bytes.first()? {
         b'0'..=b'9' => plain_number(expression),
-        b'\'' | b'"' => plain_string(bytes).map(|text| PyValue::Bytes(text.to_vec())),
-        b'u' => {
-            let text = plain_string(&bytes[1..])?;
-            Some(PyValue::Text(Text::from(std::str::from_utf8(text).ok()?)))
-        }
+        b'\'' | b'"' => plain_string(expression).map(|text| PyValue::Bytes(text.as_bytes().to_vec())),
+        b'u' => plain_string(&expression[1..]).map(|text| PyValue::Text(Text::from(text))),
         _ => None,
     }
 }
@@ -107,12 +119,10 @@ fn plain_number(text: &str) -> Option<PyValue> {
 }
 
 /// Returns what stands between two quotes of one kind if nothing in between needs a second look.
-fn plain_string(bytes: &[u8]) -> Option<&[u8]> {
-    let (quote, rest) = bytes.split_first()?;
-    let (last, text) = rest.split_last()?;
-    let is_plain = matches!(quote, b'\'' | b'"')
-        && last == quote
-        && text.len() <= limits::STRING_BYTES_MAX
-        && !text.iter().any(|byte| byte == quote || *byte == b'\\');
-    is_plain.then_some(text)
+fn plain_string(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+    let inner = text[1..].strip_suffix(quote)?;
+    let is_plain = inner.len() <= limits::STRING_BYTES_MAX
+        && !inner.bytes().any(|byte| byte == quote as u8 || byte == b'\\');
+    is_plain.then_some(inner)
 }

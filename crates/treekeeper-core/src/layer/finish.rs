@@ -99,9 +99,8 @@ impl Finisher<'_> {
             self.check(drafts, &step);
             let data = self.data(drafts, step.draft);
             let Draft { name, defined, .. } = &drafts.nodes[step.draft];
-            let (name, defined) = (name.clone(), *defined);
             let id = tree.add(step.parent, name, DesiredNode { data });
-            if !defined {
+            if !*defined {
                 self.live_parents.push(id);
             }
             push_children(drafts, &step, id, &mut stack);

@@ -9,7 +9,7 @@ use super::join::{Joined, property_place};
 use super::refusal::{self, Limit, Sources};
 use super::{Graft, LayerLimits};
 use crate::model::{
-    DesiredNode, DesiredTree, EncodeError, NodeId, Properties, RootScope, Tree, ZnodePath, encode,
+    DesiredNode, DesiredTree, EncodeError, NodeId, RootScope, Tree, ZnodePath, encode_entries,
 };
 use crate::treefile::{Diagnostic, FileProperty};
 
@@ -28,7 +28,7 @@ pub(super) fn finish(
         sources: &sources,
         limits,
         diagnostics,
-        places: Vec::new(),
+        buffer: Vec::new(),
         live_parents: Vec::new(),
     };
     let roots = roots(&drafts);
@@ -54,8 +54,8 @@ struct Finisher<'a> {
     sources: &'a Sources,
     limits: &'a LayerLimits,
     diagnostics: Vec<Diagnostic>,
-    /// The places of one node's properties, in the order of their keys: kept to reuse its memory.
-    places: Vec<Place>,
+    /// One node's data while they are encoded: kept to reuse its memory.
+    buffer: Vec<u8>,
     live_parents: Vec<NodeId>,
 }
 
@@ -99,9 +99,8 @@ impl Finisher<'_> {
             self.check(drafts, &step);
             let data = self.data(drafts, step.draft);
             let Draft { name, defined, .. } = &drafts.nodes[step.draft];
-            let (name, defined) = (name.clone(), *defined);
             let id = tree.add(step.parent, name, DesiredNode { data });
-            if !defined {
+            if !*defined {
                 self.live_parents.push(id);
             }
             push_children(drafts, &step, id, &mut stack);
@@ -165,28 +164,30 @@ impl Finisher<'_> {
         if !drafts.nodes[id].defined {
             return Box::default();
         }
-        let properties = self.properties(&mut drafts.nodes[id]);
+        let (properties, owners) = sorted_properties(&mut drafts.nodes[id]);
         let place = drafts.nodes[id].place;
-        match encode(&properties) {
-            Ok(data) => {
-                if data.len() > self.limits.node_data_bytes {
-                    self.refuse(
-                        drafts,
-                        id,
-                        place,
-                        Limit::Data,
-                        (data.len(), self.limits.node_data_bytes),
-                    );
+        let entries = properties.iter().map(|property| (&property.key, &property.value));
+        self.buffer.clear();
+        match encode_entries(entries, &mut self.buffer) {
+            Ok(()) => {
+                let numbers = (self.buffer.len(), self.limits.node_data_bytes);
+                if numbers.0 > numbers.1 {
+                    self.refuse(drafts, id, place, Limit::Data, numbers);
                 }
-                data.into_boxed_slice()
+                self.buffer.as_slice().into()
             }
             Err(error) => {
                 let key = match &error {
                     EncodeError::StringValueNotBytes => "string_value",
                     EncodeError::NotUtf8 { key } => key,
                 };
-                let index = properties.iter().position(|entry| entry.0.to_str_lossy() == key);
-                let place = index.map_or(place, |index| self.places[index]);
+                let index = properties
+                    .iter()
+                    .position(|property| property.key.to_str_lossy() == key);
+                let place = index.map_or(place, |index| {
+                    let owner = owners.get(index).copied().unwrap_or(place.file);
+                    property_place(owner, &properties[index])
+                });
                 self.diagnostics.push(refusal::not_encodable(
                     self.sources,
                     place,
@@ -197,39 +198,19 @@ impl Finisher<'_> {
             }
         }
     }
-
-    /// Takes the properties out of a draft and notes their places in the same order.
-    fn properties(&mut self, draft: &mut Draft) -> Properties {
-        let properties = std::mem::take(&mut draft.properties);
-        self.places.clear();
-        if draft.owners.is_empty() {
-            let mut properties = properties;
-            properties.sort_unstable_by(|left, right| left.key.cmp(&right.key));
-            self.places.extend(
-                properties
-                    .iter()
-                    .map(|property| property_place(draft.place.file, property)),
-            );
-            return entries(properties.into_iter());
-        }
-        let owners = std::mem::take(&mut draft.owners);
-        let mut owned: Vec<_> = properties.into_iter().zip(owners).collect();
-        owned.sort_unstable_by(|left, right| left.0.key.cmp(&right.0.key));
-        self.places.extend(
-            owned
-                .iter()
-                .map(|(property, owner)| property_place(*owner, property)),
-        );
-        entries(owned.into_iter().map(|(property, _)| property))
-    }
 }
 
-fn entries(properties: impl Iterator<Item = FileProperty>) -> Properties {
-    Properties::from_entries(
-        properties
-            .map(|property| (property.key, property.value))
-            .collect(),
-    )
+/// Takes the properties out of a draft, in the order of their keys, and the file of each as [`Draft::owners`] has it.
+fn sorted_properties(draft: &mut Draft) -> (Vec<FileProperty>, Vec<u32>) {
+    let mut properties = std::mem::take(&mut draft.properties);
+    let owners = std::mem::take(&mut draft.owners);
+    if owners.is_empty() {
+        properties.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+        return (properties, owners);
+    }
+    let mut owned: Vec<_> = properties.into_iter().zip(owners).collect();
+    owned.sort_unstable_by(|left, right| left.0.key.cmp(&right.0.key));
+    owned.into_iter().unzip()
 }
 
 /// Puts the children of the node whose turn it was on the stack, the first of them on top.

@@ -6,7 +6,7 @@ mod decode;
 mod encode;
 
 pub use decode::{JSON_DEPTH_MAX, decode, json_value};
-pub use encode::{EncodeError, encode, write_json};
+pub use encode::{EncodeError, encode, encode_entries, write_json};
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ mod tree;
 mod value;
 mod version;
 
-pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, json_value, write_json};
+pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, encode_entries, json_value, write_json};
 pub use data::{NodeData, Properties};
 pub(crate) use path::deceives;
 pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};

@@ -3,14 +3,48 @@
 //! Encoding and decoding of JSON live in `codec`; this type only stores.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// Text in generalised UTF-8 (WTF-8): like `str`, but a lone surrogate code point is representable.
 ///
 /// Files never hold lone surrogates; live data may, and keep them (TREE_FORMAT.md 4).
 /// The order is that of code points.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text(Box<[u8]>);
+#[derive(Clone)]
+pub struct Text(Stored);
+
+/// The bytes of a text: short ones in place, since nearly all keys and most values are, and a tree of a million znodes
+/// holds several of both for each.
+#[derive(Clone)]
+enum Stored {
+    Short { length: u8, bytes: [u8; SHORT_MAX] },
+    Long(Box<[u8]>),
+}
+
+/// As many bytes as make a text no bigger than a vector.
+const SHORT_MAX: usize = 22;
+
+impl Stored {
+    fn short(text: &[u8]) -> Option<Stored> {
+        let mut bytes = [0; SHORT_MAX];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        let length = text.len() as u8;
+        Some(Stored::Short { length, bytes })
+    }
+}
+
+impl From<&[u8]> for Stored {
+    fn from(text: &[u8]) -> Stored {
+        Stored::short(text).unwrap_or_else(|| Stored::Long(text.into()))
+    }
+}
+
+impl From<Vec<u8>> for Stored {
+    fn from(text: Vec<u8>) -> Stored {
+        Stored::short(&text).unwrap_or_else(|| Stored::Long(text.into_boxed_slice()))
+    }
+}
 
 impl Text {
     /// Returns the text that consists of `code_points`, each a Unicode scalar value or a surrogate.
@@ -42,12 +76,12 @@ impl Text {
         if let Some(first) = high {
             push(&mut bytes, first);
         }
-        Text(bytes.into_boxed_slice())
+        Text(bytes.into())
     }
 
     /// Returns the code points in order, surrogates included.
     pub fn code_points(&self) -> impl Iterator<Item = u32> + '_ {
-        let mut rest: &[u8] = &self.0;
+        let mut rest = self.as_bytes();
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
@@ -60,17 +94,20 @@ impl Text {
 
     /// Returns the text as a string, or `None` if it holds a lone surrogate.
     pub fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
+        std::str::from_utf8(self.as_bytes()).ok()
     }
 
     /// Returns the generalised UTF-8 bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Stored::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Stored::Long(bytes) => bytes,
+        }
     }
 
     /// Returns the text with each lone surrogate replaced by U+FFFD.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
-        match std::str::from_utf8(&self.0) {
+        match std::str::from_utf8(self.as_bytes()) {
             Ok(text) => Cow::Borrowed(text),
             Err(_) => Cow::Owned(
                 self.code_points()
@@ -82,7 +119,7 @@ impl Text {
 
     /// Tells whether there are no characters.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_bytes().is_empty()
     }
 }
 
@@ -143,7 +180,7 @@ impl TextBuffer {
 
     /// Returns the text.
     pub(super) fn finish(self) -> Text {
-        Text(self.0.into_boxed_slice())
+        Text(self.0.into())
     }
 }
 
@@ -162,6 +199,32 @@ fn push(bytes: &mut Vec<u8>, code_point: u32) {
     }
 }
 
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Text {}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Text) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Text) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
 impl From<&str> for Text {
     fn from(text: &str) -> Text {
         Text(text.as_bytes().into())
@@ -170,19 +233,19 @@ impl From<&str> for Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Text {
-        Text(text.into_bytes().into_boxed_slice())
+        Text(text.into_bytes().into())
     }
 }
 
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        *self.0 == *other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        *self.0 == *other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -202,5 +265,18 @@ mod tests {
         assert_eq!(text.code_points().collect::<Vec<_>>(), [0x61, 0x1F600, 0xD800]);
         assert_eq!(text.as_str(), None);
         assert_eq!(text.to_str_lossy(), "a\u{1F600}\u{FFFD}");
+    }
+
+    #[test]
+    fn long_and_short_texts_are_the_same_to_everybody_else() {
+        for length in [0, 1, SHORT_MAX - 1, SHORT_MAX, SHORT_MAX + 1, 1_000] {
+            let (text, longer) = ("x".repeat(length), "x".repeat(length + 1));
+            let (one, two) = (Text::from(text.as_str()), Text::from(longer.as_str()));
+            assert_eq!(one.as_str(), Some(text.as_str()));
+            assert_eq!(one, Text::from(text.clone()));
+            assert_eq!(one, Text::from_code_points(text.chars().map(u32::from)));
+            assert!(one < two);
+        }
+        assert_eq!(size_of::<Text>(), size_of::<Vec<u8>>());
     }
 }

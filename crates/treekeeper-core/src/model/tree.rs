@@ -12,7 +12,8 @@ pub struct NodeId(u32);
 
 #[derive(Clone, Debug)]
 struct Node<T> {
-    name: Box<str>,
+    /// Where the name begins and ends in [`Tree::names`].
+    name: (u32, u32),
     parent: NodeId,
     children: Vec<NodeId>,
     content: T,
@@ -22,6 +23,8 @@ struct Node<T> {
 #[derive(Clone, Debug)]
 pub struct Tree<T> {
     nodes: Vec<Node<T>>,
+    /// All names in one text: a million little ones would take longer to give back than to read.
+    names: String,
 }
 
 impl<T> Tree<T> {
@@ -29,11 +32,12 @@ impl<T> Tree<T> {
     pub fn new(content: T) -> Tree<T> {
         Tree {
             nodes: vec![Node {
-                name: "".into(),
+                name: (0, 0),
                 parent: NodeId(0),
                 children: Vec::new(),
                 content,
             }],
+            names: String::new(),
         }
     }
 
@@ -45,21 +49,21 @@ impl<T> Tree<T> {
     /// Adds a child of `parent`, which must not have one of that name, and returns its id.
     ///
     /// Adding children in the order of their names costs least.
-    pub fn add(&mut self, parent: NodeId, name: impl Into<Box<str>>, content: T) -> NodeId {
-        let id = NodeId(
-            u32::try_from(self.nodes.len()).unwrap_or_else(|_| unreachable!("fewer than 2^32 znodes")),
-        );
-        let name = name.into();
+    pub fn add(&mut self, parent: NodeId, name: impl AsRef<str>, content: T) -> NodeId {
+        let id = NodeId(small(self.nodes.len()));
+        let name = name.as_ref();
         let siblings = &self.nodes[parent.0 as usize].children;
-        let in_order = siblings.last().is_none_or(|last| *self.name(*last) < *name);
+        let in_order = siblings.last().is_none_or(|last| self.name(*last) < name);
         let place = if in_order {
             siblings.len()
         } else {
-            self.place(parent, &name).unwrap_or_else(|place| place)
+            self.place(parent, name).unwrap_or_else(|place| place)
         };
         self.nodes[parent.0 as usize].children.insert(place, id);
+        let start = small(self.names.len());
+        self.names.push_str(name);
         self.nodes.push(Node {
-            name,
+            name: (start, small(self.names.len())),
             parent,
             children: Vec::new(),
             content,
@@ -84,7 +88,8 @@ impl<T> Tree<T> {
 
     /// Returns the last part of a node's path; empty for the root.
     pub fn name(&self, id: NodeId) -> &str {
-        &self.nodes[id.0 as usize].name
+        let (start, end) = self.nodes[id.0 as usize].name;
+        &self.names[start as usize..end as usize]
     }
 
     /// Returns the node's children, sorted by name.
@@ -157,6 +162,10 @@ impl<T> Tree<T> {
             Some(id)
         })
     }
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or_else(|_| unreachable!("fewer than 2^32 znodes and bytes of names"))
 }
 
 /// What treekeeper may do at a top-level node.

@@ -398,8 +398,7 @@ impl<'a> Parser<'a> {
     }
 
     fn property(&mut self, content: Content<'a>, name: &'a str, expression: &'a str) {
-        let value = expression::evaluate_within(expression, &mut self.steps_left)
-            .and_then(|value| value.to_property_value(name));
+        let value = expression::evaluate_property(expression, name, &mut self.steps_left);
         let value = value.map_err(|error| self.bad_expression(content, name, expression, error));
         let owner = self.owner(content, name, Kind::Value);
         match value {

@@ -37,7 +37,12 @@ pub struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match options() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == program::CHILD) {
+        println!("{}", program::child(&arguments[1..]));
+        return ExitCode::SUCCESS;
+    }
+    let options = match options(arguments) {
         Ok(options) => options,
         Err(reason) => {
             eprintln!("{reason}; usage: [ZNODES] [--runs N] [--strict]");
@@ -112,13 +117,13 @@ fn start_server() -> ZooKeeper {
     ZooKeeper::start_with(&[], &properties.map(str::to_owned))
 }
 
-fn options() -> Result<Options, String> {
+fn options(arguments: Vec<String>) -> Result<Options, String> {
     let mut options = Options {
         znodes: ZNODES,
         runs: RUNS,
         strict: false,
     };
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let number = |text: Option<String>| {
             text.and_then(|text| text.parse::<usize>().ok())

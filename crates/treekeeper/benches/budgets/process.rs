@@ -26,6 +26,19 @@ pub fn run(command: &mut Command) -> f64 {
     seconds
 }
 
+/// Runs a program that prints a number, and returns it.
+pub fn answer(command: &mut Command) -> f64 {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("the program can be started");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim()
+        .parse()
+        .unwrap_or_else(|_| panic!("{command:?} printed no number: {text}"))
+}
+
 /// Runs a program to its end and returns the most memory that it ever used at once, in bytes.
 ///
 /// The last look is at most a few milliseconds before the end, and the mark never falls.

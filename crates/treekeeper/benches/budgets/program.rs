@@ -2,7 +2,6 @@
 //!
 //! `git fetch` is git's work: it is measured by itself, of a repository that has nothing new, and subtracted.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use treekeeper::engine::{self, RepositorySource, World};
@@ -114,7 +113,10 @@ impl Program {
             requests as f64,
             Budget::AtMost(3.0),
         );
-        let (start, sync) = (self.start_up_processor_ms(), self.nothing_processor_ms());
+        let (start, sync) = (
+            self.start_up_processor_ms(),
+            self.child(&["nothing", &self.connect]),
+        );
         report.add(
             "sync, nothing to do: our processor time in ms",
             format!("{sync:.2} + start-up {start:.2}"),
@@ -130,32 +132,6 @@ impl Program {
             process::run(&mut self.command(&["--version"]));
         }
         (process::processor_seconds(Whose::Childrens) - before) * 1e3 / PROCESSOR_RUNS as f64
-    }
-
-    /// Runs the sync in this process: there is no other way to tell its time from that of its git commands.
-    fn nothing_processor_ms(&self) -> f64 {
-        let before = process::processor_seconds(Whose::Ours);
-        for _ in 0..PROCESSOR_RUNS {
-            let operation = Operation::sync(sync_options(), context());
-            let world = World {
-                session: session_options(&self.connect),
-                lock: LockStyle::default(),
-                owner: "{}".to_owned(),
-                repository: Some(RepositorySource::new(
-                    self.git_options(),
-                    None,
-                    ReadLimits::default(),
-                )),
-                read_method: ReadMethod::Batched,
-            };
-            let receipt = runtime().block_on(engine::run(operation, world, &mut |_| {}));
-            assert!(
-                matches!(receipt.outcome, Outcome::InSync),
-                "{:?}",
-                receipt.outcome
-            );
-        }
-        (process::processor_seconds(Whose::Ours) - before) * 1e3 / PROCESSOR_RUNS as f64
     }
 
     /// Measures how long it takes to say the version.
@@ -205,19 +181,19 @@ impl Program {
         command
     }
 
-    fn mirror(&self) -> PathBuf {
-        self.repository.place("mirror.git")
-    }
-
-    fn git_options(&self) -> GitOptions {
-        GitOptions::new(&self.repository.url(), self.mirror()).expect("a local repository")
-    }
-
+    /// Returns the seconds of a fetch.
     fn fetch(&self) -> f64 {
-        let mut mirror = Mirror::open(self.git_options()).expect("a mirror");
-        let (seconds, fetched) = timed(|| mirror.fetch());
-        fetched.expect("a local repository can be fetched");
-        seconds
+        self.child(&["fetch"])
+    }
+
+    /// Measures something in a process of its own: a big one starts programs more slowly than treekeeper does.
+    fn child(&self, arguments: &[&str]) -> f64 {
+        let mirror = self.repository.place("mirror.git").display().to_string();
+        process::answer(
+            Command::new(std::env::current_exe().expect("this program has a file"))
+                .args([CHILD, &self.repository.url(), &mirror])
+                .args(arguments),
+        )
     }
 
     /// Returns the times of `work`, and beside them those of a fetch of nothing.
@@ -232,6 +208,52 @@ const MULTI_READ_MAX: i32 = 110;
 
 fn against_read(read: f64, fetches: &Samples) -> String {
     format!("read {:.1} ms, after a fetch of {}", read * 1e3, fetches.ms())
+}
+
+/// The first argument of this program where it measures for itself.
+pub const CHILD: &str = "--child";
+
+/// Measures what [`Program::child`] asks for: the seconds of a fetch, or the processor time of a sync of nothing in ms.
+pub fn child(arguments: &[String]) -> f64 {
+    match arguments {
+        [url, mirror, work] if work == "fetch" => fetch(url, mirror),
+        [url, mirror, work, connect] if work == "nothing" => nothing_processor_ms(url, mirror, connect),
+        _ => panic!("unknown work: {arguments:?}"),
+    }
+}
+
+fn git_options(url: &str, mirror: &str) -> GitOptions {
+    GitOptions::new(url, mirror).expect("a local repository")
+}
+
+fn fetch(url: &str, mirror: &str) -> f64 {
+    let mut mirror = Mirror::open(git_options(url, mirror)).expect("a mirror");
+    let (seconds, fetched) = timed(|| mirror.fetch());
+    fetched.expect("a local repository can be fetched");
+    seconds
+}
+
+/// Runs the sync in this process: there is no other way to tell its time from that of its git commands.
+fn nothing_processor_ms(url: &str, mirror: &str, connect: &str) -> f64 {
+    let before = process::processor_seconds(Whose::Ours);
+    for _ in 0..PROCESSOR_RUNS {
+        let operation = Operation::sync(sync_options(), context());
+        let source = RepositorySource::new(git_options(url, mirror), None, ReadLimits::default());
+        let world = World {
+            session: session_options(connect),
+            lock: LockStyle::default(),
+            owner: "{}".to_owned(),
+            repository: Some(source),
+            read_method: ReadMethod::Batched,
+        };
+        let receipt = runtime().block_on(engine::run(operation, world, &mut |_| {}));
+        assert!(
+            matches!(receipt.outcome, Outcome::InSync),
+            "{:?}",
+            receipt.outcome
+        );
+    }
+    (process::processor_seconds(Whose::Ours) - before) * 1e3 / PROCESSOR_RUNS as f64
 }
 
 fn sync_options() -> SyncOptions {

@@ -19,6 +19,10 @@ use super::options::{Environment, ProcessLimits};
 use super::text::useful_lines;
 use super::url::{GitUrl, Transport};
 
+/// By its whole path, so that the standard library can spawn it without a fork, which copies the page tables of a
+/// process that may hold a million znodes; every Unix has a shell there.
+const SHELL: &str = "/bin/sh";
+
 /// Settings that hold for every git process, whatever the user's configuration says.
 const SETTINGS: &[&str] = &[
     "protocol.allow=never",
@@ -171,7 +175,7 @@ impl Runner {
 
     /// Returns the shell that sets the limits and becomes git: only unsafe code could set them otherwise.
     fn command(&self, invocation: &Invocation) -> Command {
-        let mut command = Command::new("sh");
+        let mut command = Command::new(SHELL);
         command.arg("-c").arg(self.limits_script()).arg("sh");
         command
             .arg("--git-dir")

@@ -21,31 +21,42 @@ pub enum EncodeError {
 /// Returns the bytes to store for `properties`: canonical JSON (sorted keys, compact, ASCII), or the bytes of a lone
 /// `string_value`.
 pub fn encode(properties: &Properties) -> Result<Vec<u8>, EncodeError> {
-    if properties.len() == 1
-        && let Some(value) = properties.get("string_value")
-    {
+    let mut out = Vec::with_capacity(2 + 24 * properties.len());
+    encode_entries(properties.iter().map(|(key, value)| (key, value)), &mut out)?;
+    Ok(out)
+}
+
+/// Appends what [`encode`] returns for properties of these entries, which are in the order of their keys.
+pub fn encode_entries<'a>(
+    entries: impl ExactSizeIterator<Item = (&'a Text, &'a Value)>,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let is_lone = entries.len() == 1;
+    let mut entries = entries.peekable();
+    if let Some((_, value)) = entries.next_if(|entry| is_lone && *entry.0 == "string_value") {
         return match value {
-            Value::Bytes(bytes) => Ok(bytes.to_vec()),
-            Value::Null => Ok(Vec::new()),
+            Value::Bytes(bytes) => {
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
+            Value::Null => Ok(()),
             _ => Err(EncodeError::StringValueNotBytes),
         };
     }
-    let mut out = Vec::with_capacity(2 + 24 * properties.len());
     out.push(b'{');
-    for (place, (key, value)) in properties.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        write_text(key.as_bytes(), &mut out);
+    entries.try_fold(b"".as_slice(), |comma, (key, value)| {
+        out.extend_from_slice(comma);
+        write_text(key.as_bytes(), out);
         out.push(b':');
-        if !write_value(value, &mut out) {
-            return Err(EncodeError::NotUtf8 {
-                key: key.to_str_lossy().into_owned(),
-            });
+        if write_value(value, out) {
+            Ok(b",".as_slice())
+        } else {
+            let key = key.to_str_lossy().into_owned();
+            Err(EncodeError::NotUtf8 { key })
         }
-    }
+    })?;
     out.push(b'}');
-    Ok(out)
+    Ok(())
 }
 
 /// Appends `value` as canonical JSON; what is not UTF-8 in a byte string becomes U+FFFD.

@@ -46,7 +46,8 @@ const OPERATORS: [&str; 34] = [
 /// Characters that begin no token, malformed numbers and strings.
 pub fn tokens(text: &str) -> Evaluated<Vec<Token>> {
     let bytes = text.as_bytes();
-    let mut tokens = Vec::new();
+    // Most values that get here are a short list or a product: one allocation does for them.
+    let mut tokens = Vec::with_capacity(bytes.len().min(7) + 1);
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
@@ -148,7 +149,21 @@ fn number_length(bytes: &[u8]) -> usize {
     if is_float { end } else { suffix(end) }
 }
 
+/// Returns the value of decimal digits that surely fit an int and don't begin with the 0 of an octal number.
+pub fn decimal(digits: &[u8]) -> Option<i64> {
+    // 18 digits always fit 64 bits.
+    if digits.is_empty() || digits.len() > 18 || (digits.len() > 1 && digits[0] == b'0') {
+        return None;
+    }
+    digits.iter().try_fold(0_i64, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
+    })
+}
+
 fn number(text: &str) -> Evaluated<PyValue> {
+    if let Some(small) = decimal(text.as_bytes()) {
+        return Ok(PyValue::Int(small));
+    }
     let lower = text.to_ascii_lowercase();
     if lower.starts_with("0x") || lower.starts_with("0o") || lower.starts_with("0b") {
         let radix = match lower.as_bytes()[1] {

@@ -22,7 +22,7 @@ pub use error::ExpressionError;
 pub use value::PyValue;
 
 use super::Code;
-use crate::model::Text;
+use crate::model::{Text, Value};
 
 /// The codes of expressions, and what each means.
 pub const CODES: &[(Code, &str)] = &[
@@ -87,9 +87,28 @@ pub fn evaluate_within(expression: &str, steps_left: &mut usize) -> Result<PyVal
     let tokens = lexer::tokens(expression).map_err(within)?;
     let node = parser::parse(expression, tokens).map_err(within)?;
     let mut evaluator = evaluator::Evaluator::default();
-    let value = evaluator.evaluate(&node).map_err(within);
+    let value = evaluator.evaluate(node).map_err(within);
     *steps_left = steps_left.saturating_sub(evaluator.steps());
     value
+}
+
+/// Returns the value of a property called `key`, as it is stored, and takes its steps from `steps_left`.
+///
+/// # Errors
+/// As [`evaluate_within`], and values that JSON cannot hold.
+pub fn evaluate_property(
+    expression: &str,
+    key: &str,
+    steps_left: &mut usize,
+) -> Result<Value, ExpressionError> {
+    let literal = expression.strip_prefix('u').unwrap_or(expression);
+    if key != "string_value"
+        && let Some(text) = plain_string(literal)
+    {
+        // Text and byte strings are stored alike, but for that one key: most values need no step between.
+        return Ok(Value::String(Text::from(text)));
+    }
+    evaluate_within(expression, steps_left).and_then(|value| value.to_property_value(key))
 }
 
 /// Returns the values that nearly all properties have, without tokens and trees.
@@ -102,36 +121,30 @@ fn plain(expression: &str) -> Option<PyValue> {
         _ => {}
     }
     match bytes.first()? {
-        b'1'..=b'9' => plain_integer(bytes).map(PyValue::Int),
-        b'0' if bytes.len() == 1 => Some(PyValue::Int(0)),
-        b'\'' | b'"' => plain_string(bytes).map(|text| PyValue::Bytes(text.to_vec())),
-        b'u' => {
-            let text = plain_string(&bytes[1..])?;
-            Some(PyValue::Text(Text::from(std::str::from_utf8(text).ok()?)))
-        }
+        b'0'..=b'9' => plain_number(expression),
+        b'\'' | b'"' => plain_string(expression).map(|text| PyValue::Bytes(text.as_bytes().to_vec())),
+        b'u' => plain_string(&expression[1..]).map(|text| PyValue::Text(Text::from(text))),
         _ => None,
     }
 }
 
-fn plain_integer(bytes: &[u8]) -> Option<i64> {
-    // 18 digits always fit 64 bits.
-    if bytes.len() > 18 {
-        return None;
+fn plain_number(text: &str) -> Option<PyValue> {
+    if let Some(small) = lexer::decimal(text.as_bytes()) {
+        return Some(PyValue::Int(small));
     }
-    bytes.iter().try_fold(0_i64, |value, byte| {
-        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
-    })
+    let (whole, fraction) = text.split_once('.')?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = digits(whole) && digits(fraction);
+    is_plain.then(|| text.parse().ok().map(PyValue::Float)).flatten()
 }
 
 /// Returns what stands between two quotes of one kind if nothing in between needs a second look.
-fn plain_string(bytes: &[u8]) -> Option<&[u8]> {
-    let (quote, rest) = bytes.split_first()?;
-    let (last, text) = rest.split_last()?;
-    let is_plain = matches!(quote, b'\'' | b'"')
-        && last == quote
-        && text.len() <= limits::STRING_BYTES_MAX
-        && !text
-            .iter()
-            .any(|byte| byte == quote || matches!(byte, b'\\' | b'\r'));
-    is_plain.then_some(text)
+fn plain_string(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+    let inner = text[1..].strip_suffix(quote)?;
+    let is_plain = inner.len() <= limits::STRING_BYTES_MAX
+        && !inner
+            .bytes()
+            .any(|byte| byte == quote as u8 || matches!(byte, b'\\' | b'\r'));
+    is_plain.then_some(inner)
 }

@@ -101,10 +101,24 @@ impl Parser<'_> {
         self.tokens[self.at].span.clone()
     }
 
-    fn advance(&mut self) -> Token {
-        let token = self.tokens[self.at].clone();
+    /// Goes on to the next token and returns the span of the one before.
+    fn advance(&mut self) -> Range<usize> {
+        let span = self.span();
         self.at = (self.at + 1).min(self.tokens.len() - 1);
-        token
+        span
+    }
+
+    /// Takes the value out of the present token, if it is a literal, and goes on; nobody looks at it again.
+    fn take_value(&mut self) -> Option<PyValue> {
+        let kind = &mut self.tokens[self.at].kind;
+        if !matches!(kind, Kind::Number(_) | Kind::String(_)) {
+            return None;
+        }
+        let (Kind::Number(value) | Kind::String(value)) = std::mem::replace(kind, Kind::End) else {
+            unreachable!("it is a literal");
+        };
+        self.advance();
+        Some(value)
     }
 
     fn is_operator(&self, wanted: &str) -> bool {
@@ -140,7 +154,7 @@ impl Parser<'_> {
 
     fn expect(&mut self, wanted: &str) -> Evaluated<usize> {
         if self.is_operator(wanted) {
-            return Ok(self.advance().span.end);
+            return Ok(self.advance().end);
         }
         if matches!(self.peek(), Kind::End) {
             return Err(
@@ -313,22 +327,21 @@ impl Parser<'_> {
         Ok(None)
     }
 
+    /// Reads operators that bind at least as tightly as `level`, the tightest first.
     fn binary(&mut self, level: usize) -> Evaluated<Node> {
-        let Some(operators) = LEVELS.get(level) else {
-            return self.sign();
-        };
         let start = self.span().start;
-        let first = self.binary(level + 1)?;
-        let mut rest = Vec::new();
-        while let Some(operator) = self.one_of(operators) {
-            self.advance();
-            rest.push((operator, self.binary(level + 1)?));
+        let mut node = self.sign()?;
+        for (level, operators) in LEVELS.iter().enumerate().skip(level).rev() {
+            let mut rest = Vec::new();
+            while let Some(operator) = self.one_of(operators) {
+                self.advance();
+                rest.push((operator, self.binary(level + 1)?));
+            }
+            if !rest.is_empty() {
+                node = self.node(start, Expr::Chain(Box::new(node), rest));
+            }
         }
-        if rest.is_empty() {
-            Ok(first)
-        } else {
-            Ok(self.node(start, Expr::Chain(Box::new(first), rest)))
-        }
+        Ok(node)
     }
 
     fn sign(&mut self) -> Evaluated<Node> {

@@ -110,27 +110,33 @@ impl Parser<'_> {
 
     fn atom(&mut self) -> Evaluated<Node> {
         let start = self.span().start;
-        match self.peek().clone() {
-            Kind::Number(value) => {
-                self.advance();
+        let is_string = matches!(self.peek(), Kind::String(_));
+        if let Some(value) = self.take_value() {
+            return if is_string {
+                self.adjacent_strings(start, value)
+            } else {
                 Ok(self.node(start, Expr::Value(value)))
+            };
+        }
+        match self.peek() {
+            Kind::Name(name) => {
+                let name = name.clone();
+                self.name(start, &name)
             }
-            Kind::String(value) => self.adjacent_strings(start, value),
-            Kind::Name(name) => self.name(start, &name),
             Kind::Operator("(") => self.brackets(start, ")"),
             Kind::Operator("[") => self.brackets(start, "]"),
             Kind::Operator("{") => self.dict(start),
-            Kind::Operator(_) | Kind::End => Err(self.unexpected()),
+            _ => Err(self.unexpected()),
         }
     }
 
     fn adjacent_strings(&mut self, start: usize, first: PyValue) -> Evaluated<Node> {
-        self.advance();
         let mut value = first;
-        while let Kind::String(next) = self.peek() {
-            let next = next.clone();
-            let span = self.advance().span;
-            value = concatenate(&value, &next).map_err(|error| error.at(span))?;
+        while matches!(self.peek(), Kind::String(_)) {
+            let span = self.span();
+            if let Some(next) = self.take_value() {
+                value = concatenate(&value, &next).map_err(|error| error.at(span))?;
+            }
         }
         Ok(self.node(start, Expr::Value(value)))
     }

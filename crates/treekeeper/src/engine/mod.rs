@@ -51,6 +51,8 @@ pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&E
         operation.take_events().iter().for_each(&mut *tell);
         match request {
             Request::Done(receipt) => {
+                // Freeing trees of 100,000 nodes takes long, and nobody waits for it: the process may end meanwhile.
+                std::thread::spawn(move || drop(operation));
                 driver.session.close().await;
                 return *receipt;
             }

@@ -13,7 +13,7 @@ use treekeeper_core::plan::{BatchLimits, DeleteBudget, Wire};
 use treekeeper_core::treefile::ParseLimits;
 
 use super::args::{Global, LockArg, OverlayArg};
-use super::config::{self, AclKey, Config, HistoryKey, OverlayKey};
+use super::config::{self, AclKey, AuthKeys, Config, HistoryKey, OverlayKey, TlsKeys};
 use super::ui::{self, Problem};
 use crate::engine::{RepositorySource, World};
 use crate::git::{GitOptions, ProcessLimits, ReadLimits};
@@ -266,34 +266,8 @@ fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, P
         options.connect = connect;
     }
     let keys = &config.auth;
-    options.credentials = match (&keys.digest, &keys.sasl) {
-        (Some(_), Some(_)) => return Err(Problem::error("[auth] names digest and sasl: use one of them")),
-        (Some(place), None) => Some(Credentials::Digest(pair("digest", &place.read()?)?)),
-        (None, Some(place)) => {
-            let pair = pair("sasl", &place.read()?)?;
-            let (user, password) = pair.split_once(':').unwrap_or((&pair, ""));
-            Some(Credentials::Sasl(user.to_owned(), password.to_owned()))
-        }
-        (None, None) => None,
-    };
-    if let Some(tls) = &keys.tls {
-        let identity = match (&tls.certificate, &tls.key) {
-            (Some(certificate), Some(key)) => {
-                Some((config::read_text(certificate)?, config::read_text(key)?))
-            }
-            (None, None) => None,
-            _ => {
-                return Err(Problem::error(
-                    "[auth.tls] needs both certificate and key, or neither",
-                ));
-            }
-        };
-        let authorities = tls.ca.as_deref().map(config::read_text).transpose()?;
-        options.tls = Some(TlsFiles {
-            authorities,
-            identity,
-        });
-    }
+    options.credentials = credentials(keys)?;
+    options.tls = keys.tls.as_ref().map(tls_files).transpose()?;
     options.allow_plaintext = keys.allow_plaintext;
     options.creator_acl = match keys.acl {
         Some(acl) => acl == AclKey::Creator,
@@ -328,6 +302,38 @@ fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, P
         }
     }
     Ok(options)
+}
+
+/// Reads who we are.
+fn credentials(keys: &AuthKeys) -> Result<Option<Credentials>, Problem> {
+    Ok(match (&keys.digest, &keys.sasl) {
+        (Some(_), Some(_)) => return Err(Problem::error("[auth] names digest and sasl: use one of them")),
+        (Some(place), None) => Some(Credentials::Digest(pair("digest", &place.read()?)?)),
+        (None, Some(place)) => {
+            let pair = pair("sasl", &place.read()?)?;
+            let (user, password) = pair.split_once(':').unwrap_or((&pair, ""));
+            Some(Credentials::Sasl(user.to_owned(), password.to_owned()))
+        }
+        (None, None) => None,
+    })
+}
+
+/// Reads the PEM files of TLS.
+fn tls_files(keys: &TlsKeys) -> Result<TlsFiles, Problem> {
+    let identity = match (&keys.certificate, &keys.key) {
+        (Some(certificate), Some(key)) => Some((config::read_text(certificate)?, config::read_text(key)?)),
+        (None, None) => None,
+        _ => {
+            return Err(Problem::error(
+                "[auth.tls] needs both certificate and key, or neither",
+            ));
+        }
+    };
+    let authorities = keys.ca.as_deref().map(config::read_text).transpose()?;
+    Ok(TlsFiles {
+        authorities,
+        identity,
+    })
 }
 
 /// Checks that a secret is `user:password`.

@@ -244,7 +244,8 @@ pub fn hint(hint: &str) {
 /// Values of properties that look secret, also by the names in `secrets`, are masked.
 pub fn diagnostics(found: &[Diagnostic], secrets: &[String], then: &str) {
     for diagnostic in found {
-        say(&diagnostic.render_masked(secrets));
+        // Several places in a row read better apart.
+        say(&format!("{}\n", diagnostic.render_masked(secrets).trim_end()));
     }
     error(
         &format!("the tree files have {}{then}", counted(found.len(), "error")),

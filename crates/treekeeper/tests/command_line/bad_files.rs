@@ -50,6 +50,7 @@ fn a_syntax_error_in_one_of_ten_files() {
     3 |   what is this
       |   ^^^^^^^^^^^^
       = help: write `/name`, `name = value`, `name -> /target` or `name => /target property`
+
     error: the tree files have 1 error; nothing was written
     ");
 }
@@ -70,6 +71,7 @@ fn several_errors_are_all_told() {
     3 |   m = 2
       | ^^
       = help: the lines above allow an indent of 0, or a deeper one than the last line's
+
     error[TK0106]: the property x is there already
      --> b.zk:3:3
       |
@@ -80,6 +82,7 @@ fn several_errors_are_all_told() {
     2 |   x = 1
       |   - first here
       = help: keep one of the two lines
+
     error[TK0105]: the node /b is there already
      --> b.zk:4:1
       |
@@ -90,12 +93,14 @@ fn several_errors_are_all_told() {
     1 | /b
       | -- first here
       = help: put everything of the node below one line
+
     error[TK0107]: this property belongs to no node
      --> c.zk:1:1
       |
     1 | n = 1
       | ^^^^^
       = help: indent it below the node that it belongs to; the root can have no properties
+
     error: the tree files have 4 errors; nothing was written
     ");
 }
@@ -115,6 +120,7 @@ fn one_root_in_two_files() {
     1 | /a
       | -- first defined here
       = help: join the two definitions, or rename this file to .zkx to lay it over the other
+
     error: the tree files have 1 error; nothing was written
     ");
 }
@@ -150,6 +156,7 @@ fn reserved_roots() {
     1 | /hosts
       | ^^^^^^ no tree file may define it
       = help: reserved are /zookeeper, /treekeeper, /hosts, /ZktoolsLocks, /hosts-lock, /agent-locks: choose another name
+
     error: the tree files have 1 error; nothing was written
     ");
 }
@@ -221,6 +228,7 @@ fn a_file_that_is_not_utf8() {
     3 |   # caf�
       |        ^
       = help: save the file as UTF-8
+
     error: the tree files have 1 error; nothing was written
     ");
 }
@@ -236,24 +244,28 @@ fn names_that_the_server_refuses() {
     2 |   /b😀
       |     ^
       = help: ZooKeeper refuses control characters and all above U+D7FF but U+F900 to U+FFEF; treekeeper also those that hide or reorder text
+
     error[TK0108]: a node's name cannot hold the character U+007F
      --> a.zk:3:5
       |
     3 |   /c\u{7f}
       |     ^^^^^^
       = help: ZooKeeper refuses control characters and all above U+D7FF but U+F900 to U+FFEF; treekeeper also those that hide or reorder text
+
     error[TK0109]: a node cannot be called ".."
      --> a.zk:4:4
       |
     4 |   /..
       |    ^^
       = help: only the targets of links may hold . and ..
+
     error[TK0108]: a node's name cannot hold the character U+202E
      --> a.zk:5:5
       |
     5 |   /d\u{202e}
       |     ^^^^^^^^
       = help: ZooKeeper refuses control characters and all above U+D7FF but U+F900 to U+FFEF; treekeeper also those that hide or reorder text
+
     error: the tree files have 4 errors; nothing was written
     "#);
 }
@@ -273,6 +285,7 @@ fn data_over_the_limit() {
     2 |   /b
       |   ^^
       = help: spread the properties over several nodes, or raise `limits.node_data_bytes`
+
     error: the tree files have 1 error; nothing was written
     ");
 }
@@ -290,6 +303,7 @@ fn a_line_over_the_limit() {
     2 |   p = 'x*40x*40xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
       |   ^
       = help: split the value over several properties, or raise `limits.line_bytes`
+
     error: the tree files have 1 error; nothing was written
     ");
 }
@@ -312,6 +326,7 @@ fn code_in_a_value_is_never_run() {
     2 |   n = __import__('os').system('touch HOME/touched')
       |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       = help: only values and operators are evaluated, never calls
+
     error: the tree files have 1 error; nothing was written
     ");
     assert!(!touched.exists());
@@ -328,6 +343,7 @@ fn numbers_that_would_never_end() {
     2 |   n = 9**9**9
       |       ^^^^^^^
       = help: write the value itself instead of computing it, or make it smaller
+
     error: the tree files have 1 error; nothing was written
     ");
 }
@@ -352,6 +368,7 @@ fn overlays_that_contradict_each_other() {
     2 |   n = 2
       |   - first set here
       = help: leave the property to one of the two files
+
     error: the tree files have 1 error; nothing was written
     ");
 }
@@ -369,6 +386,7 @@ fn force_does_not_lift_a_wrong_file() {
     1 | what is this
       | ^^^^^^^^^^^^
       = help: write `/name`, `name = value`, `name -> /target` or `name => /target property`
+
     error: the tree files have 1 error; nothing was written
     ");
     let planned = scene.treekeeper.run(&["plan"]).expect(1);
@@ -379,6 +397,7 @@ fn force_does_not_lift_a_wrong_file() {
     1 | what is this
       | ^^^^^^^^^^^^
       = help: write `/name`, `name = value`, `name -> /target` or `name => /target property`
+
     error: the tree files have 1 error; nothing was written
     ");
     let dry = scene.treekeeper.run(&["sync", "--dry-run"]).expect(1);
@@ -391,6 +410,7 @@ fn force_does_not_lift_a_wrong_file() {
     1 | what is this
       | ^^^^^^^^^^^^
       = help: write `/name`, `name = value`, `name -> /target` or `name => /target property`
+
     error: the tree files have 1 error; nothing was written
     ");
 }

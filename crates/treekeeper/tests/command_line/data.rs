@@ -186,6 +186,7 @@ fn an_import_is_refused_like_a_sync() {
     2 |   what is this
       |   ^^^^^^^^^^^^
       = help: write `/name`, `name = value`, `name -> /target` or `name => /target property`
+
     error: the tree files have 1 error; nothing was written
     ");
     assert_snapshot!(import("/hosts\n", &[], 1), @r"
@@ -195,6 +196,7 @@ fn an_import_is_refused_like_a_sync() {
     1 | /hosts
       | ^^^^^^ no tree file may define it
       = help: reserved are /zookeeper, /treekeeper, /hosts, /ZktoolsLocks, /hosts-lock, /agent-locks: choose another name
+
     error: the tree files have 1 error; nothing was written
     ");
     assert_snapshot!(import("/x\n", &["--at", "/hosts"], 3), @"error: /hosts is reserved and not written by hand");

@@ -33,6 +33,7 @@ fn validate_reads_files_and_directories() {
     2 |   what is this
       |   ^^^^^^^^^^^^
       = help: write `/name`, `name = value`, `name -> /target` or `name => /target property`
+
     error[TK0302]: the top-level node /a is defined by two .zk files
      --> c.zk:1:1
       |
@@ -43,6 +44,7 @@ fn validate_reads_files_and_directories() {
     1 | /a
       | -- first defined here
       = help: join the two definitions, or rename this file to .zkx to lay it over the other
+
     error: the tree files have 2 errors
     ");
     assert_eq!(output.stdout, "");
@@ -102,6 +104,7 @@ fn parse_prints_json() {
     1 | /b
       | -- first here
       = help: put everything of the node below one line
+
     error: the tree files have 1 error
     ");
     assert_eq!(output.stdout, "");

@@ -15,13 +15,10 @@ enum Number {
 }
 
 fn number(value: &PyValue) -> Option<Number> {
-    Some(match value {
-        PyValue::Bool(value) => Number::Integer(BigInt::from(u8::from(*value))),
-        PyValue::Int(value) => Number::Integer(BigInt::from(*value)),
-        PyValue::Long(value) => Number::Integer(value.clone()),
-        PyValue::Float(value) => Number::Float(*value),
-        _ => return None,
-    })
+    match value {
+        PyValue::Float(value) => Some(Number::Float(*value)),
+        other => other.integer().map(Number::Integer),
+    }
 }
 
 fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {

@@ -176,18 +176,10 @@ impl<'a> Arguments<'a> {
     fn take_integer(&mut self) -> Evaluated<BigInt> {
         let value = self.take()?;
         let is_int = !matches!(value, PyValue::Long(_));
-        integer(value)
+        value
+            .integer()
             .filter(|_| is_int)
             .ok_or_else(|| wrong(format!("* wants an integer, not {}", value.type_name())))
-    }
-}
-
-fn integer(value: &PyValue) -> Option<BigInt> {
-    match value {
-        PyValue::Bool(value) => Some(BigInt::from(u8::from(*value))),
-        PyValue::Int(value) => Some(BigInt::from(*value)),
-        PyValue::Long(value) => Some(value.clone()),
-        _ => None,
     }
 }
 
@@ -403,7 +395,7 @@ fn str(value: &PyValue) -> String {
 fn integer_piece(kind: char, value: &PyValue, spec: &Spec) -> Evaluated<Vec<u8>> {
     let number = match value {
         PyValue::Float(float) => BigInt::from_f64(float.trunc()),
-        other => integer(other),
+        other => other.integer(),
     };
     let number =
         number.ok_or_else(|| type_error(format!("%{kind} wants a number, not {}", value.type_name())))?;
@@ -441,7 +433,8 @@ fn sign(is_negative: bool, spec: &Spec) -> &'static str {
 fn float_piece(kind: char, value: &PyValue, spec: &Spec) -> Evaluated<Vec<u8>> {
     let float = match value {
         PyValue::Float(float) => Some(*float),
-        other => integer(other)
+        other => other
+            .integer()
             .and_then(|integer| integer.to_f64())
             .filter(|float| float.is_finite()),
     };
@@ -468,7 +461,7 @@ fn character_piece(value: &PyValue, is_unicode: bool) -> Evaluated<Piece> {
         PyValue::Text(text) if text.code_points().count() == 1 => Ok(Piece::Text(text.clone())),
         PyValue::Bytes(_) | PyValue::Text(_) => Err(type_error("%c wants one character")),
         other => {
-            let Some(number) = integer(other) else {
+            let Some(number) = other.integer() else {
                 return Err(type_error(format!(
                     "%c wants an integer or a character, not {}",
                     other.type_name()

@@ -126,15 +126,6 @@ pub fn repeat(sequence: &PyValue, times: &BigInt) -> Evaluated<PyValue> {
     })
 }
 
-fn integer(value: &PyValue) -> Option<BigInt> {
-    match value {
-        PyValue::Bool(value) => Some(BigInt::from(u8::from(*value))),
-        PyValue::Int(value) => Some(BigInt::from(*value)),
-        PyValue::Long(value) => Some(value.clone()),
-        _ => None,
-    }
-}
-
 fn length(value: &PyValue) -> Option<usize> {
     match value {
         PyValue::Bytes(bytes) => Some(bytes.len()),
@@ -175,7 +166,8 @@ pub fn index(owner: &PyValue, index: &PyValue) -> Evaluated<PyValue> {
             .ok_or_else(|| ExpressionError::new(INDEX, format!("the dict has no key {}", index.repr())));
     }
     let length = length(owner).ok_or_else(|| not_indexable(owner))?;
-    let place = integer(index)
+    let place = index
+        .integer()
         .ok_or_else(|| type_error(format!("an index is an integer, not {}", index.type_name())))?;
     let place = if place.is_negative() {
         place + length
@@ -202,7 +194,7 @@ pub fn slice(owner: &PyValue, bounds: &[Option<PyValue>; 3]) -> Evaluated<PyValu
     let length = length(owner).ok_or_else(|| not_indexable(owner))?;
     let bound = |value: &Option<PyValue>| match value {
         None | Some(PyValue::None) => Ok(None),
-        Some(value) => integer(value).map(Some).ok_or_else(|| {
+        Some(value) => value.integer().map(Some).ok_or_else(|| {
             type_error(format!(
                 "bounds of a slice are integers, not {}",
                 value.type_name()

@@ -64,6 +64,16 @@ impl PyValue {
         }
     }
 
+    /// Returns the value of an int, a long or a bool.
+    pub fn integer(&self) -> Option<BigInt> {
+        match self {
+            PyValue::Bool(value) => Some(BigInt::from(u8::from(*value))),
+            PyValue::Int(value) => Some(BigInt::from(*value)),
+            PyValue::Long(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
     /// Returns `repr(value)`; a dict's keys are sorted by their own.
     pub fn repr(&self) -> String {
         match self {

@@ -17,9 +17,8 @@ mod version;
 
 pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, encode_entries, json_value, write_json};
 pub use data::{NodeData, Properties};
-pub(crate) use path::deceives;
 pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};
-pub use printable::{printable, unprintable};
+pub use printable::{misleads, printable, unprintable};
 pub use text::Text;
 pub use tree::{DesiredNode, DesiredTree, LiveNode, LiveTree, NodeId, RootScope, Tree};
 pub use value::Value;

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-/// Returns `text` with control, bidirectional and zero-width characters written as `\u{..}` (RELIABILITY.md M7).
+use super::path::deceives;
+
+/// Returns `text` with control, bidirectional and invisible characters written as `\u{..}` (RELIABILITY.md M7).
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(unprintable) {
         return Cow::Borrowed(text);
@@ -20,12 +22,17 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Tells whether a character could move the cursor, reorder or hide text.
+/// Tells whether a character could move the cursor, reorder, hide or annotate text.
+pub fn misleads(character: char) -> bool {
+    character.is_control() || deceives(character) || matches!(character, '\u{fff9}'..='\u{fffb}')
+}
+
+/// Tells whether a character is not to be printed as it is: it misleads, or it is there without being seen.
 pub fn unprintable(character: char) -> bool {
-    character.is_control()
+    misleads(character)
         || matches!(
-            u32::from(character),
-            0x61C | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x2064 | 0x2066..=0x206F | 0xFEFF | 0xFFF9..=0xFFFB
+            character,
+            '\u{ad}' | '\u{180e}' | '\u{2065}' | '\u{e0000}'..='\u{e007f}'
         )
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::model::python::{Prefix, write_repr, write_repr_text};
 use crate::model::secret::{MASK, looks_secret};
-use crate::model::{Text, Value};
+use crate::model::{Text, Value, unprintable};
 
 /// Whether the values of properties whose names look secret are shown.
 #[derive(Clone, Copy, Debug)]
@@ -135,14 +135,13 @@ pub(super) fn cut(text: String, width: Option<usize>) -> String {
 /// Tells whether a character is invisible, reorders what stands beside it, or is none at all.
 fn hidden(character: char) -> bool {
     let code = u32::from(character);
-    character.is_control()
+    unprintable(character)
         || (character.is_whitespace() && character != ' ')
         || matches!(
             code,
-            0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F
+            0x34F | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x3164 | 0xE000..=0xF8FF
         )
-        || matches!(code, 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x3164 | 0xE000..=0xF8FF)
-        || matches!(code, 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFC | 0xFFFE | 0xFFFF | 0xE0000..)
+        || matches!(code, 0xFE00..=0xFE0F | 0xFFA0 | 0xFFF0..=0xFFFC | 0xFFFE | 0xFFFF | 0xE0000..)
 }
 
 #[cfg(test)]

@@ -378,7 +378,7 @@ impl<'a> Parser<'a> {
     fn link(&mut self, content: Content<'a>, name: &'a str, kind: Kind, target: &'a str) {
         if let Some(character) = target
             .chars()
-            .find(|character| crate::model::unprintable(*character))
+            .find(|character| crate::model::misleads(*character))
         {
             let at = content.end() - target.len();
             self.report.bad_target(at..content.end(), character);

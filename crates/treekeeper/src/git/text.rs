@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use treekeeper_core::model::printable;
+
 /// How many of git's last lines an error keeps.
 const LINES_MAX: usize = 6;
 /// How many characters of one line of git's an error keeps.
@@ -30,15 +32,7 @@ const BOILERPLATE: &[&str] = &[
 
 /// Returns `text` with every control, bidirectional and invisible character written as `\n` or `\u{202e}`.
 pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_hostile(character) {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
+    printable(text).into_owned()
 }
 
 /// Returns `bytes` as text to print: what is not UTF-8 as `\xff`, and the rest as [`escape`] does.
@@ -101,14 +95,6 @@ pub(crate) fn mask_userinfo(text: &str) -> String {
     }
     masked.push_str(rest);
     masked
-}
-
-/// Tells whether a terminal or a reader could be fooled by `character`.
-fn is_hostile(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn is_progress(line: &str) -> bool {

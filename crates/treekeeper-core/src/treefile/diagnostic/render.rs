@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Diagnostic, Label};
-use crate::model::deceives;
 use crate::model::secret::{MASK, looks_secret};
+use crate::model::unprintable;
 use crate::treefile::lines::{self, Line};
 
 /// How many characters of a line are shown.
@@ -96,7 +96,7 @@ impl Diagnostic {
 
 /// Returns `text` with control and deceiving characters escaped.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|character| !hidden(character)) {
+    if text.chars().all(|character| !unprintable(character)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::new();
@@ -104,12 +104,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn hidden(character: char) -> bool {
-    character.is_control() || deceives(character)
-}
-
 fn push(character: char, out: &mut String) {
-    if hidden(character) {
+    if unprintable(character) {
         out.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
     } else {
         out.push(character);

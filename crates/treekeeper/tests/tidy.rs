@@ -24,6 +24,10 @@ const FLOORS: &[(&str, &[(&str, u8)])] = &[
         ],
     ),
     (
+        "memkeeper",
+        &[("database", 0), ("wire", 1), ("server", 2), ("lib", 9)],
+    ),
+    (
         "treekeeper",
         &[
             ("git", 3),

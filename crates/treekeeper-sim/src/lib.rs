@@ -1,0 +1,1 @@
+//! Test only: a seeded simulator of syncers, rivals, agents and faults over memkeeper's database.

@@ -4,3 +4,4 @@
 //! `wire` and `server` speak ZooKeeper's protocol around it, so that any client works.
 
 pub mod database;
+pub mod wire;

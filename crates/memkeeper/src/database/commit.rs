@@ -2,8 +2,8 @@
 //!
 //! Everything that changes the tree goes through here. A request that fails takes an id too, as in the real server.
 
-use super::nodes::Nodes;
-use super::writes::{Moment, Owner, Step, Tree, owner};
+use super::nodes::{Nodes, Owner};
+use super::writes::{Moment, Step, Tree};
 use super::{Applied, ConnectionId, Database, Millis, SessionId, Transaction, paths};
 
 /// Who makes a request, and when.
@@ -82,7 +82,7 @@ impl Database {
             Applied::Deleted(path) => (path, false),
             Applied::Set(..) | Applied::AclSet(_) => return,
         };
-        let list = match owner(step.owner) {
+        let list = match step.owner {
             Owner::Nobody => return,
             Owner::Session(session) => match self.sessions.get_mut(session) {
                 Some(session) => &mut session.ephemerals,
@@ -122,7 +122,7 @@ fn is_due(nodes: &Nodes, path: &str, now: Millis) -> bool {
     let Some(node) = nodes.at(path).filter(|node| node.children.is_empty()) else {
         return false;
     };
-    match owner(node.owner) {
+    match node.owner {
         Owner::Container => node.creations > 0,
         Owner::Ttl(ttl) => now.saturating_sub(node.mtime) > ttl,
         Owner::Nobody | Owner::Session(_) => false,

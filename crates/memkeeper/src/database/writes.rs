@@ -7,27 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::access::{self, AclTable};
-use super::nodes::{Node, NodeId, Nodes};
+use super::nodes::{Node, NodeId, Nodes, Owner};
 use super::{
     Acl, Applied, Check, Create, CreateMode, Delete, ErrorCode, Identity, Millis, Permissions, SessionId,
     SetData, Stat, Write, paths,
 };
 
-/// In `ephemeral_owner`, what marks a container.
-pub(super) const CONTAINER: i64 = i64::MIN;
-/// In `ephemeral_owner`, what marks a node with a TTL; the rest is the TTL.
-const TTL_MARK: i64 = 0xff00_0000_0000_0000_u64.cast_signed();
-/// The longest TTL, in milliseconds: what is left of `ephemeral_owner`.
+/// The longest TTL, in milliseconds: the real server keeps it in five bytes.
 const TTL_MAX: i64 = 0xff_ffff_ffff;
-
-/// Who owns a node, by its `ephemeral_owner`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
-    Nobody,
-    Session(SessionId),
-    Container,
-    Ttl(Millis),
-}
 
 /// What is the same for all operations of one transaction.
 pub(super) struct Moment<'a> {
@@ -49,8 +36,8 @@ pub(super) enum Done {
 /// A change that was made, and how to take it back.
 pub(super) struct Step {
     pub applied: Applied,
-    /// The `ephemeral_owner` of what was created or deleted.
-    pub owner: i64,
+    /// Of what was created or deleted.
+    pub owner: Owner,
     undo: Undo,
 }
 
@@ -79,16 +66,6 @@ struct Parent {
     id: NodeId,
     creations: i32,
     pzxid: i64,
-}
-
-/// Returns what an `ephemeral_owner` means.
-pub(super) fn owner(mark: i64) -> Owner {
-    match mark {
-        0 => Owner::Nobody,
-        CONTAINER => Owner::Container,
-        mark if mark & TTL_MARK == TTL_MARK => Owner::Ttl(mark & !TTL_MARK),
-        mark => Owner::Session(SessionId(mark)),
-    }
 }
 
 /// The tree and what its nodes share.
@@ -179,7 +156,7 @@ impl Tree {
         moment: &Moment<'_>,
         journal: &mut Vec<Step>,
     ) -> Result<(String, Stat), ErrorCode> {
-        let mark = mark(create.mode, moment)?;
+        let owner = owner(create.mode, moment)?;
         let (above, _) = paths::split(&create.path).ok_or(ErrorCode::BadArguments)?;
         let acls = access::resolve(&create.acls, moment.identities)?;
         let id = self.nodes.find(above).ok_or(ErrorCode::NoNode)?;
@@ -196,7 +173,7 @@ impl Tree {
         if name.is_empty() || parent.children.contains_key(name) {
             return Err(ErrorCode::NodeExists);
         }
-        if matches!(owner(parent.owner), Owner::Session(_)) {
+        if matches!(parent.owner, Owner::Session(_)) {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         let undo = Undo::Detach {
@@ -211,7 +188,7 @@ impl Tree {
             pzxid: moment.zxid,
             ctime: moment.now,
             mtime: moment.now,
-            owner: mark,
+            owner,
             version: 0,
             aversion: 0,
             creations: 0,
@@ -223,16 +200,8 @@ impl Tree {
         if let Some(creations) = parent.creations.checked_add(1) {
             (parent.creations, parent.pzxid) = (creations, moment.zxid);
         }
-        let ephemeral = match owner(mark) {
-            Owner::Session(session) => session.0,
-            _ => 0,
-        };
-        let applied = Applied::Created(path.clone(), create.data.clone(), ephemeral);
-        journal.push(Step {
-            applied,
-            owner: mark,
-            undo,
-        });
+        let applied = Applied::Created(path.clone(), create.data.clone(), stat.ephemeral_owner);
+        journal.push(Step { applied, owner, undo });
         Ok((path, stat))
     }
 
@@ -304,7 +273,7 @@ impl Tree {
         let applied = Applied::Set(set.path.clone(), set.data.clone());
         journal.push(Step {
             applied,
-            owner: 0,
+            owner: Owner::Nobody,
             undo,
         });
         Ok(node.stat())
@@ -338,7 +307,7 @@ impl Tree {
         let applied = Applied::AclSet(path.to_owned());
         journal.push(Step {
             applied,
-            owner: 0,
+            owner: Owner::Nobody,
             undo: Undo::Nothing,
         });
         Ok(node.stat())
@@ -362,7 +331,7 @@ fn node(acls: &Arc<[Acl]>, aversion: i32) -> Node {
         pzxid: 0,
         ctime: 0,
         mtime: 0,
-        owner: 0,
+        owner: Owner::Nobody,
         version: 0,
         aversion,
         creations: 0,
@@ -377,17 +346,16 @@ fn remembered(id: NodeId, node: &Node) -> Parent {
     }
 }
 
-/// Returns the `ephemeral_owner` of a node to create.
-fn mark(mode: CreateMode, moment: &Moment<'_>) -> Result<i64, ErrorCode> {
+fn owner(mode: CreateMode, moment: &Moment<'_>) -> Result<Owner, ErrorCode> {
     match mode {
-        CreateMode::Persistent | CreateMode::PersistentSequential => Ok(0),
-        CreateMode::Ephemeral | CreateMode::EphemeralSequential => Ok(moment.session.0),
-        CreateMode::Container => Ok(CONTAINER),
+        CreateMode::Persistent | CreateMode::PersistentSequential => Ok(Owner::Nobody),
+        CreateMode::Ephemeral | CreateMode::EphemeralSequential => Ok(Owner::Session(moment.session)),
+        CreateMode::Container => Ok(Owner::Container),
         CreateMode::PersistentTtl(_) | CreateMode::PersistentSequentialTtl(_) if !moment.extended_types => {
             Err(ErrorCode::Unimplemented)
         }
         CreateMode::PersistentTtl(ttl) | CreateMode::PersistentSequentialTtl(ttl) => match ttl {
-            1..=TTL_MAX => Ok(TTL_MARK | ttl),
+            1..=TTL_MAX => Ok(Owner::Ttl(ttl)),
             _ => Err(ErrorCode::BadArguments),
         },
     }

@@ -4,7 +4,7 @@
 
 use super::nodes::{Nodes, Owner};
 use super::writes::{Moment, Step, Tree};
-use super::{Applied, ConnectionId, Database, Millis, SessionId, Transaction, paths};
+use super::{Applied, ConnectionId, Database, Millis, SessionId, Transaction};
 
 /// Who makes a request, and when.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ impl Database {
     pub(super) fn commit(&mut self, session: SessionId, journal: Vec<Step>) {
         for step in &journal {
             self.register(step);
-            self.fire(&step.applied);
+            self.fire(step);
         }
         if self.options.record {
             self.transactions.push(Transaction {
@@ -94,16 +94,6 @@ impl Database {
             true => list.insert(path.clone()),
             false => list.remove(path),
         };
-    }
-
-    fn fire(&mut self, applied: &Applied) {
-        let fired = &mut self.notifications;
-        match applied {
-            Applied::Created(path, ..) => self.watches.created(path, paths::parent(path), fired),
-            Applied::Set(path, _) => self.watches.data_changed(path, fired),
-            Applied::Deleted(path) => self.watches.deleted(path, paths::parent(path), fired),
-            Applied::AclSet(_) => {}
-        }
     }
 
     /// Deletes containers that had children and TTL nodes whose time is over, each in its own transaction.

@@ -38,6 +38,10 @@ pub(super) struct Step {
     pub applied: Applied,
     /// Of what was created or deleted.
     pub owner: Owner,
+    /// The node's, for who may be told.
+    pub acls: Arc<[Acl]>,
+    /// The parent's, where it changed too.
+    pub parent_acls: Arc<[Acl]>,
     undo: Undo,
 }
 
@@ -66,6 +70,19 @@ struct Parent {
     id: NodeId,
     creations: i32,
     pzxid: i64,
+}
+
+impl Step {
+    /// Returns a change that the parent has no part in.
+    fn alone(applied: Applied, node: &Node, undo: Undo) -> Step {
+        Step {
+            applied,
+            owner: node.owner,
+            acls: node.acls.clone(),
+            parent_acls: node.acls.clone(),
+            undo,
+        }
+    }
 }
 
 /// The tree and what its nodes share.
@@ -193,7 +210,7 @@ impl Tree {
             aversion: 0,
             creations: 0,
         };
-        let stat = node.stat();
+        let (stat, acls) = (node.stat(), node.acls.clone());
         self.nodes.attach(id, name, node);
         let parent = self.nodes.get_mut(id);
         // The real server's counter stays where it is, and so does pzxid, when it cannot grow.
@@ -201,7 +218,14 @@ impl Tree {
             (parent.creations, parent.pzxid) = (creations, moment.zxid);
         }
         let applied = Applied::Created(path.clone(), create.data.clone(), stat.ephemeral_owner);
-        journal.push(Step { applied, owner, undo });
+        let parent_acls = parent.acls.clone();
+        journal.push(Step {
+            applied,
+            owner,
+            acls,
+            parent_acls,
+            undo,
+        });
         Ok((path, stat))
     }
 
@@ -241,10 +265,13 @@ impl Tree {
         let Some(node) = self.nodes.detach(id, name) else {
             return;
         };
-        self.nodes.get_mut(id).pzxid = zxid;
+        let parent = self.nodes.get_mut(id);
+        parent.pzxid = zxid;
         journal.push(Step {
             applied: Applied::Deleted(path.to_owned()),
             owner: node.owner,
+            acls: node.acls.clone(),
+            parent_acls: parent.acls.clone(),
             undo: Undo::Attach { parent: before, node },
         });
     }
@@ -271,11 +298,7 @@ impl Tree {
         node.version = node.version.wrapping_add(1);
         (node.mzxid, node.mtime) = (moment.zxid, moment.now);
         let applied = Applied::Set(set.path.clone(), set.data.clone());
-        journal.push(Step {
-            applied,
-            owner: Owner::Nobody,
-            undo,
-        });
+        journal.push(Step::alone(applied, node, undo));
         Ok(node.stat())
     }
 
@@ -305,11 +328,7 @@ impl Tree {
         node.acls = self.acls.share(acls);
         node.aversion = node.aversion.wrapping_add(1);
         let applied = Applied::AclSet(path.to_owned());
-        journal.push(Step {
-            applied,
-            owner: Owner::Nobody,
-            undo: Undo::Nothing,
-        });
+        journal.push(Step::alone(applied, node, Undo::Nothing));
         Ok(node.stat())
     }
 

@@ -62,12 +62,19 @@ impl Script {
 
     fn line(&mut self, words: &Words) -> String {
         match (words.at(0), words.at(1)) {
-            ("connect", name) => self.connect(name, words),
-            ("disconnect", name) => {
-                let connection = self.connections.remove(name).expect("a connection");
-                self.database.disconnect(connection);
-                String::new()
+            ("connect", name) => {
+                if let Some(old) = self.connections.remove(name) {
+                    self.database.disconnect(old);
+                }
+                self.connect(name, words)
             }
+            ("disconnect", name) => match self.connections.remove(name) {
+                Some(connection) => {
+                    self.database.disconnect(connection);
+                    String::new()
+                }
+                None => "no connection".to_owned(),
+            },
             ("tick", now) => {
                 self.now = now.parse().expect("a time");
                 let ended = self.database.tick(self.now);

@@ -184,6 +184,14 @@ impl Raw {
         matches!(peeked, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
+    /// Tells whether the server has not hung up, as far as it can be seen now.
+    pub fn is_open(&self) -> bool {
+        self.stream.set_nonblocking(true).expect("a socket can be asked");
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).expect("a socket can be asked");
+        matches!(peeked, Ok(1..)) || matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+
     /// Reads until the server hangs up and returns what it said.
     pub fn rest(&mut self) -> Vec<u8> {
         while self.fill() {}

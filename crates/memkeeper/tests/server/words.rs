@@ -1,8 +1,9 @@
 //! The four-letter words, as probes and operators send them.
 
+use memkeeper::database::CreateMode;
 use memkeeper::{Server, ServerOptions};
 
-use crate::raw::{Raw, create};
+use crate::raw::{Raw, create, create_with};
 use crate::server;
 
 /// Asks as `echo ruok | nc` does, with a line end behind it.
@@ -44,7 +45,22 @@ fn mntr_has_the_keys_of_the_real_server() {
     let server = server();
     let mut client = Raw::connect(&server);
     client.call(&create("/a"));
+    client.call(&create_with("/a/e", b"7 bytes", CreateMode::Ephemeral));
     insta::assert_snapshot!(ask(&server, "mntr"), @r"
+    zk_version	3.8.0-memkeeper-0.1.0, built on 2026-01-01 00:00 UTC
+    zk_server_state	standalone
+    zk_avg_latency	0.0
+    zk_min_latency	0
+    zk_max_latency	0
+    zk_packets_received	2
+    zk_packets_sent	3
+    zk_num_alive_connections	1
+    zk_outstanding_requests	0
+    zk_global_sessions	1
+    zk_znode_count	6
+    zk_watch_count	0
+    zk_ephemerals_count	1
+    zk_approximate_data_size	7
     ");
 }
 

@@ -12,7 +12,7 @@ use support::background::Background;
 use support::leaves::{Leaves, leaves, stored, text};
 use support::proxy::Then;
 use support::scene::{Scene, talk, wait};
-use support::zookeeper::ZooKeeper;
+use support::server::Server;
 
 const CRITICAL: &str = "CRITICAL ALL STOP, cluster version is None";
 
@@ -451,9 +451,7 @@ fn a_session_that_expires_in_the_middle_leaves_the_marker() {
     let owner = scene.stat(&scene.candidate()).ephemeral_owner;
     scene.proxy.release(3, Then::SwallowAndDark);
     scene.proxy.wait_dark();
-    wait("the session to expire", || {
-        !ZooKeeper::shared().word("dump").contains(&format!("0x{owner:x}"))
-    });
+    wait("the session to expire", || !Server::shared().is_alive(owner));
     scene.proxy.light();
     let output = running.finish().expect(1);
     let steps = steps(&scene);

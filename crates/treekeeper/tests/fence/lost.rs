@@ -63,10 +63,7 @@ fn expire_in_flight(then: Then, status: i32) -> (Scene, [String; 2], String) {
     let owner = scene.stat(&scene.candidate()).ephemeral_owner;
     scene.proxy.release(0, then);
     scene.proxy.wait_dark();
-    let session = format!("0x{owner:x}");
-    wait("the session to expire", || {
-        !ZooKeeper::shared().word("dump").contains(&session)
-    });
+    wait("the session to expire", || !Server::shared().is_alive(owner));
     scene.proxy.light();
     let output = running.finish().expect(status);
     (scene, commits, talk(&output))

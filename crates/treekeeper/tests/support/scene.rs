@@ -9,8 +9,8 @@ use super::background::Background;
 use super::foreign::{Foreign, join};
 use super::proxy::Proxy;
 use super::repository::Repository;
+use super::server::Server;
 use super::treekeeper::{Output, Treekeeper};
-use super::zookeeper::ZooKeeper;
 
 /// Where the zktools candidates stand.
 pub const LOCK: &str = "/ZktoolsLocks/,hosts";
@@ -47,7 +47,7 @@ impl Scene {
 
     /// The same, with a configuration file for the treekeeper that is put to the test.
     pub fn with_config(config: &str) -> Scene {
-        let connect = ZooKeeper::shared().chroot();
+        let connect = Server::shared().chroot();
         let repository = Repository::new();
         let proxy = Proxy::start(&connect);
         let treekeeper = Treekeeper::new(&proxy.connect(&connect), repository.path());

@@ -9,7 +9,7 @@ mod support;
 
 use support::background::Background;
 use support::proxy::Then;
-use support::scene::{LOCK, Scene, talk, wait};
+use support::scene::{LOCK, Scene, side_by_side, talk, wait};
 use support::server::Server;
 
 const BEFORE: &str = "/app\n  /changed\n    v = 1\n  /gone\n    v = 1\n  /same\n    v = 1\n";

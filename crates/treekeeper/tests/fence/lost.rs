@@ -108,7 +108,7 @@ fn a_process_that_was_paused_longer_than_its_session_writes_nothing_more() {
 
 #[test]
 fn a_server_that_is_gone_for_good_leaves_the_outcome_unknown() {
-    for then in [Then::SwallowAndDark, Then::Dark] {
+    side_by_side([Then::SwallowAndDark, Then::Dark], |then| {
         let (scene, [before, after]) = scene_with(Some(IMPATIENT));
         scene.proxy.script(0, then);
         let output = scene.sync(&[]).expect(8);
@@ -125,7 +125,7 @@ fn a_server_that_is_gone_for_good_leaves_the_outcome_unknown() {
         scene.wait_unlocked();
         scene.sync(&[]).expect(0);
         expect_after(&scene, &after);
-    }
+    });
 }
 
 #[test]

@@ -182,6 +182,16 @@ pub fn wait(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Plays each item on a thread of its own, since most of such a test is waiting for a session to end.
+pub fn side_by_side<T: Send>(items: impl IntoIterator<Item = T>, play: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for item in items {
+            let play = &play;
+            scope.spawn(move || play(item));
+        }
+    });
+}
+
 /// Returns what was said besides the log, with commits and candidates as one word.
 pub fn talk(output: &Output) -> String {
     let log = output.log();

@@ -5,6 +5,8 @@
 
 use std::sync::OnceLock;
 
+use memkeeper::database::SessionId;
+
 use super::foreign::chroot_on;
 use super::zookeeper::ZooKeeper;
 
@@ -83,6 +85,8 @@ pub fn left_to_zookeeper(test: &str) -> bool {
 pub enum Server {
     /// Debian's package.
     ZooKeeper(&'static ZooKeeper),
+    /// Ours; it ends with this process.
+    Memkeeper(memkeeper::Server),
 }
 
 impl Server {
@@ -91,7 +95,10 @@ impl Server {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(|| match Kind::chosen() {
             Kind::ZooKeeper => Server::ZooKeeper(ZooKeeper::shared()),
-            Kind::Memkeeper => panic!("memkeeper has no server yet"),
+            Kind::Memkeeper => {
+                let options = memkeeper::ServerOptions::default();
+                Server::Memkeeper(memkeeper::Server::start(options).expect("memkeeper can be started"))
+            }
         })
     }
 
@@ -99,6 +106,7 @@ impl Server {
     pub fn address(&self) -> String {
         match self {
             Server::ZooKeeper(zookeeper) => zookeeper.address(),
+            Server::Memkeeper(memkeeper) => memkeeper.connect_string(),
         }
     }
 
@@ -111,6 +119,9 @@ impl Server {
     pub fn is_alive(&self, session: i64) -> bool {
         match self {
             Server::ZooKeeper(zookeeper) => zookeeper.word("dump").contains(&format!("0x{session:x}")),
+            Server::Memkeeper(memkeeper) => {
+                memkeeper.with_database(|database| database.is_alive(SessionId(session)))
+            }
         }
     }
 }

@@ -69,6 +69,8 @@ impl Kind {
 }
 
 /// Tells whether this run leaves a test to Apache ZooKeeper, and prints so; the test then ends at once.
+///
+/// If not, the test starts Apache ZooKeeper as it needs it.
 pub fn left_to_zookeeper(test: &str) -> bool {
     let (_, reason) = ONLY_ON_ZOOKEEPER
         .iter()
@@ -77,8 +79,15 @@ pub fn left_to_zookeeper(test: &str) -> bool {
     let left = Kind::chosen() != Kind::ZooKeeper;
     if left {
         println!("left to Apache ZooKeeper: {test}: {reason}");
+    } else {
+        tell(Kind::ZooKeeper);
     }
     left
+}
+
+/// Prints what a test runs on: `scripts/test` counts the tests that say so, not those that ran.
+fn tell(kind: Kind) {
+    println!("this test runs on {}", kind.name());
 }
 
 /// The one server that all tests of a test binary share.
@@ -93,7 +102,9 @@ impl Server {
     /// Returns the server of this run, which the first caller starts.
     pub fn shared() -> &'static Server {
         static SHARED: OnceLock<Server> = OnceLock::new();
-        SHARED.get_or_init(|| match Kind::chosen() {
+        let kind = Kind::chosen();
+        tell(kind);
+        SHARED.get_or_init(|| match kind {
             Kind::ZooKeeper => Server::ZooKeeper(ZooKeeper::shared()),
             Kind::Memkeeper => {
                 let options = memkeeper::ServerOptions::default();

@@ -1,4 +1,4 @@
-//! The command line on a real ZooKeeper and a real git: what it refuses, what it leaves alone, what it says.
+//! The command line on a server and a real git: what it refuses, what it leaves alone, what it says.
 //!
 //! One binary for all of it: each would start a server of its own.
 //! Every text that a person reads is compared whole; read a changed one as an operator at 3 a.m. would.

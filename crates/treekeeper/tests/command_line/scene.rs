@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::support::foreign::Foreign;
 use crate::support::repository::Repository;
+use crate::support::server::Server;
 use crate::support::treekeeper::{Output, Treekeeper};
-use crate::support::zookeeper::ZooKeeper;
 
 /// One test's world.
 pub struct Scene {
@@ -27,7 +27,7 @@ pub type Frozen = BTreeMap<String, (Vec<u8>, i64, i64)>;
 impl Scene {
     /// Begins with an empty chroot and an empty repository.
     pub fn new() -> Scene {
-        Scene::on(&ZooKeeper::shared().chroot())
+        Scene::on(&Server::shared().chroot())
     }
 
     /// Begins on this connect string.

@@ -11,53 +11,56 @@ use super::ui::Problem;
 #[derive(Debug)]
 pub struct Interrupted;
 
-/// From its making on, these signals no longer end the process: they are told here, once each.
+/// From its making on, these signals no longer end the process: they are told here.
 pub struct Interrupts {
     told: Receiver<()>,
 }
 
+/// Signals that nobody needs to hear twice are not kept beyond this.
+const UNHEARD_MAX: usize = 16;
+
 impl Interrupts {
-    /// Begins to listen.
+    /// Begins to listen for Ctrl-C and SIGTERM.
     ///
     /// # Errors
     /// A system that gives no thread or no signals.
     pub fn listen() -> Result<Interrupts, Problem> {
+        Interrupts::listen_for(&[SignalKind::interrupt(), SignalKind::terminate()])
+    }
+
+    /// Begins to listen for a closed terminal too; without a listener it ends the process at once.
+    ///
+    /// # Errors
+    /// As [`Interrupts::listen`].
+    pub fn listen_with_hangup() -> Result<Interrupts, Problem> {
+        Interrupts::listen_for(&[
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ])
+    }
+
+    fn listen_for(kinds: &[SignalKind]) -> Result<Interrupts, Problem> {
         let cannot = |error: std::io::Error| Problem::error(format!("cannot listen for signals: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()
             .map_err(cannot)?;
-        let mut signals = {
-            let _inside = runtime.enter();
-            let [interrupt, terminate, hangup] = [
-                SignalKind::interrupt(),
-                SignalKind::terminate(),
-                SignalKind::hangup(),
-            ]
-            .map(signal);
-            (
-                interrupt.map_err(cannot)?,
-                terminate.map_err(cannot)?,
-                hangup.map_err(cannot)?,
-            )
-        };
-        let (tell, told) = mpsc::sync_channel(16);
-        let listen = move || {
-            runtime.block_on(async {
-                loop {
-                    tokio::select! {
-                        _ = signals.0.recv() => {}
-                        _ = signals.1.recv() => {}
-                        _ = signals.2.recv() => {}
-                    }
-                    // Who has not heard the first sixteen will not heed more.
+        let (tell, told) = mpsc::sync_channel(UNHEARD_MAX);
+        for kind in kinds {
+            let inside = runtime.enter();
+            let mut signals = signal(*kind).map_err(cannot)?;
+            drop(inside);
+            let tell = tell.clone();
+            runtime.spawn(async move {
+                while signals.recv().await.is_some() {
                     let _ = tell.try_send(());
                 }
-            })
-        };
+            });
+        }
         std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(listen)
+            .spawn(move || runtime.block_on(std::future::pending::<()>()))
             .map_err(cannot)?;
         Ok(Interrupts { told })
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use self::screen::Screen;
 use self::stage::{Ended, Stage};
-use self::story::{Act, Chapter, STORY, TREE_FILE};
+use self::story::{Act, Chapter, STORY, Show, TREE_FILE};
 use super::args::{DemoArgs, Global};
 use super::interrupt::{Interrupted, Interrupts};
 use super::ui::{self, Exit, Problem};
@@ -42,7 +42,7 @@ impl From<Problem> for Stop {
 /// Tells the story, and leaves nothing behind.
 pub fn run(global: &Global, options: &DemoArgs) -> Result<Exit, Problem> {
     // Before anything is made that would have to be removed.
-    let interrupts = Interrupts::listen()?;
+    let interrupts = Interrupts::listen_with_hangup()?;
     let screen = Screen::new(&interrupts, options.fast);
     let stage = Stage::set_up(global)?;
     let told = tell(&screen, &stage, &interrupts);
@@ -55,23 +55,26 @@ pub fn run(global: &Global, options: &DemoArgs) -> Result<Exit, Problem> {
     });
     let struck = stage.strike();
     match told {
+        Ok(()) => struck.map(|()| Exit::Done),
+        Err(Stop::Interrupted) => {
+            struck?;
+            ui::say("The demo was interrupted; what it had made is removed.");
+            Ok(Exit::Error)
+        }
         Err(Stop::Failed(problem)) => {
-            // The first failure is what matters; the second is told before it.
+            // The first failure is what matters, so it is told last.
             if let Err(second) = struck {
                 second.tell();
             }
-            return Err(problem);
+            Err(problem)
         }
-        Err(Stop::Interrupted) => ui::say("The demo was interrupted; what it had made is removed."),
-        Ok(()) => {}
     }
-    struck?;
-    Ok(if matches!(told, Err(Stop::Interrupted)) { Exit::Error } else { Exit::Done })
 }
 
 fn tell(screen: &Screen, stage: &Stage, interrupts: &Interrupts) -> Result<(), Stop> {
     screen.sentence("treekeeper keeps a ZooKeeper tree equal to files in git.");
     screen.sentence(&format!("This demo plays on {}.", stage.place()));
+    screen.sentence("Its git repository is new, and both go at the end.");
     for (index, chapter) in STORY.iter().enumerate() {
         screen.chapter(index + 1, chapter.title, chapter.why)?;
         for act in chapter.acts {
@@ -94,21 +97,21 @@ fn perform(
             stage.converge(HOST)?;
             screen.remark(remark);
         }
-        Act::Run(command, exit) => {
+        Act::Run(command, show, exit) => {
             screen.command(command);
             let Ended { code, output } = stage.run(command, screen.color())?;
             let expected = *exit as i32;
             if code != Some(expected) {
                 // Ctrl-C reaches the command too, and it may be sooner.
                 interrupts.pause(SIGNAL_TIME_MAX)?;
-                screen.output(&output, code.unwrap_or(0))?;
+                screen.output(&output, Show::All, code.unwrap_or(0))?;
                 let ended = code.map_or("by a signal".to_owned(), |code| format!("with {code}"));
                 return Err(Stop::Failed(Problem::error(format!(
                     "the demo's chapter {:?} failed: `{command}` ended {ended}, not with {expected}",
                     chapter.title
                 ))));
             }
-            screen.output(&output, expected)?;
+            screen.output(&output, *show, expected)?;
         }
     }
     Ok(())
@@ -117,10 +120,22 @@ fn perform(
 fn next_steps(screen: &Screen) {
     screen.sentence("\nWhat to try next:");
     for (command, what) in [
-        ("treekeeper demo --keep", "leaves this server and repository running, to play with"),
-        ("treekeeper demo -z HOST:PORT", "plays on a real ZooKeeper, in a znode of its own"),
-        ("treekeeper validate DIR", "checks your tree files, without a server"),
-        ("treekeeper dev-server --import DIR", "serves them in memory, for development and CI"),
+        (
+            "treekeeper demo --keep",
+            "leaves this server and repository running, to play with",
+        ),
+        (
+            "treekeeper demo -z HOST:PORT",
+            "plays on a real ZooKeeper, in a znode of its own",
+        ),
+        (
+            "treekeeper validate DIR",
+            "checks your tree files, without a server",
+        ),
+        (
+            "treekeeper dev-server --import DIR",
+            "serves them in memory, for development and CI",
+        ),
     ] {
         screen.sentence(&format!("  {command:<36}{what}"));
     }
@@ -131,7 +146,9 @@ fn keep(screen: &Screen, stage: &Stage, interrupts: &Interrupts) {
     screen.sentence("\nServer and repository stay until Ctrl-C. In another terminal:");
     screen.sentence(&format!("  cd {}", stage.repository().display()));
     screen.sentence(&format!("  alias treekeeper={}", shell_word(&stage.command())));
-    screen.sentence(&format!("Then edit {TREE_FILE}, commit, `treekeeper plan`, `treekeeper sync`."));
+    screen.sentence(&format!(
+        "Then edit {TREE_FILE}, commit, `treekeeper plan`, `treekeeper sync`."
+    ));
     interrupts.wait();
     screen.sentence("Server and repository are removed.");
 }

@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::story::Show;
 use crate::cli::interrupt::{Interrupted, Interrupts};
 
 /// How wide a line may be; what a command prints is folded, and nothing of it left out.
 const COLUMNS_MAX: usize = 100;
 /// What stands before a line that belongs to a command.
 const INDENT: &str = "   ";
-/// To read a sentence.
-const AFTER_WORDS: Duration = Duration::from_millis(700);
-/// To read what a command printed.
-const AFTER_OUTPUT: Duration = Duration::from_millis(550);
+/// To read a sentence. The pauses of the whole story are about 14 seconds.
+const AFTER_WORDS: Duration = Duration::from_millis(650);
+/// To read a command.
+const AFTER_COMMAND: Duration = Duration::from_millis(120);
+/// To read a line that a command printed.
+const AFTER_LINE: Duration = Duration::from_millis(90);
 
 const TITLE: Style = AnsiColor::Cyan.on_default().bold();
 const COMMAND: Style = Style::new().bold();
@@ -62,16 +65,29 @@ impl Screen<'_> {
     }
 
     /// Shows what a command printed.
-    pub fn output(&self, text: &str, exit_code: i32) -> Result<(), Interrupted> {
-        for printed in text.lines() {
+    pub fn output(&self, text: &str, show: Show, exit_code: i32) -> Result<(), Interrupted> {
+        let lines: Vec<&str> = text.lines().collect();
+        let shown = match show {
+            Show::All => 0..lines.len(),
+            Show::First(count) => 0..count.min(lines.len()),
+            Show::Last(count) => lines.len().saturating_sub(count)..lines.len(),
+        };
+        let gap = |is_there: bool| {
+            if is_there {
+                line(&format!("{INDENT}{DIM}...{DIM:#}"));
+            }
+        };
+        gap(shown.start > 0);
+        for printed in &lines[shown.clone()] {
             for folded in fold(printed, COLUMNS_MAX - INDENT.len()) {
                 line(&format!("{INDENT}{folded}"));
             }
         }
+        gap(shown.end < lines.len());
         if exit_code != 0 {
             self.remark(&format!("exit code {exit_code}"));
         }
-        self.pause(AFTER_OUTPUT)
+        self.pause(AFTER_COMMAND + AFTER_LINE.saturating_mul(shown.len() as u32))
     }
 
     /// Shows what happens elsewhere.

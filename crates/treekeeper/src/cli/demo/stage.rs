@@ -27,6 +27,7 @@ const SHELL_SCRIPT: &str = r#"treekeeper() { "$demo_program" --config "$demo_con
 eval "$1""#;
 /// Makes the repository; older versions of git know no --initial-branch.
 const REPOSITORY_SCRIPT: &str = "git init --quiet --template= . && git symbolic-ref HEAD refs/heads/main \
+                                 && git config user.name Demo && git config user.email demo@example.com \
                                  && git add . && git commit --quiet --message 'The shop'";
 
 /// The server that the story is played on.
@@ -69,7 +70,10 @@ impl Stage {
         directory.make_repository()?;
         // What the user's file says of a real server means nothing to the embedded one.
         let (server, auth) = match &global.zookeeper {
-            Some(_) => (None, global.config.as_deref().map(config::auth).transpose()?.flatten()),
+            Some(_) => (
+                None,
+                global.config.as_deref().map(config::auth).transpose()?.flatten(),
+            ),
             None => (Some(embedded()?), None),
         };
         let outer_connect = match (&server, &global.zookeeper) {
@@ -101,7 +105,14 @@ impl Stage {
                 Ok(made?)
             })?),
         };
-        Ok(Stage { directory, ground, connect, program, outer, inner })
+        Ok(Stage {
+            directory,
+            ground,
+            connect,
+            program,
+            outer,
+            inner,
+        })
     }
 
     /// Says where the story plays.
@@ -118,11 +129,14 @@ impl Stage {
     }
 
     /// Returns what to type before a command to run it as the story does.
+    ///
+    /// It names the server, which the file does too: a variable of the terminal's would go over the file.
     pub fn command(&self) -> String {
         format!(
-            "{} --config {}",
+            "{} --config {} --zookeeper {}",
             quoted(&self.program),
-            quoted(&self.directory.configuration())
+            quoted(&self.directory.configuration()),
+            self.connect
         )
     }
 
@@ -171,8 +185,12 @@ impl Stage {
     /// # Errors
     /// A server that is gone or refuses: the message names what stays on it.
     pub fn strike(self) -> Result<(), Problem> {
-        let Ground::Borrowed(playground) = &self.ground else {
-            return Ok(());
+        let playground = match self.ground {
+            Ground::Borrowed(playground) => playground,
+            Ground::Embedded(mut server) => {
+                server.stop();
+                return Ok(());
+            }
         };
         let removed = self.outer.block_on(async {
             let session = self.outer.open().await?;
@@ -316,13 +334,9 @@ impl Directory {
             .env("HOME", self.path.join("home"))
             .env("LC_ALL", "C")
             .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_CONFIG_GLOBAL", "/dev/null");
-        for who in ["AUTHOR", "COMMITTER"] {
-            shell
-                .env(format!("GIT_{who}_NAME"), "Demo")
-                .env(format!("GIT_{who}_EMAIL"), "demo@example.com")
-                .env(format!("GIT_{who}_DATE"), COMMIT_TIME);
-        }
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_AUTHOR_DATE", COMMIT_TIME)
+            .env("GIT_COMMITTER_DATE", COMMIT_TIME);
         shell
     }
 }

@@ -18,7 +18,7 @@ struct Stage {
 impl Stage {
     fn new() -> Stage {
         let place = Repository::new();
-        std::fs::create_dir(place.place("files")).unwrap();
+        std::fs::create_dir(place.place("files")).expect("a new directory");
         let files = place.place("files").display().to_string();
         Stage {
             treekeeper: Treekeeper::offline().with_environment("TMPDIR", &files),
@@ -35,13 +35,15 @@ impl Stage {
     fn with_revert(self, script: &str) -> Stage {
         let script = format!("case $1 in revert) {script} ;; esac\nPATH=${{PATH#*:}} exec git \"$@\"");
         let git = self.place.script("git", &script);
-        let path = std::env::var("PATH").unwrap();
-        let path = format!("{}:{path}", git.parent().unwrap().display());
+        let path = std::env::var("PATH").unwrap_or_default();
+        let first = git.parent().expect("a script is in a directory");
+        let path = format!("{}:{path}", first.display());
         self.with_environment("PATH", &path)
     }
 
     fn assert_left_nothing(&self) {
-        let left: Vec<_> = std::fs::read_dir(self.place.place("files")).unwrap().collect();
+        let files = std::fs::read_dir(self.place.place("files")).expect("the directory stays");
+        let left: Vec<_> = files.collect();
         assert!(left.is_empty(), "files stay: {left:?}");
     }
 }
@@ -249,13 +251,42 @@ fn on_a_real_server_it_tells_the_same_and_leaves_nothing() {
     assert_eq!(story(&output.stdout), story(&embedded.stdout));
 }
 
+/// What somebody's server wants of clients is taken from a file that is named, and nothing else of it.
+#[test]
+fn with_credentials_it_is_whom_it_says_it_is() {
+    let connect = ZooKeeper::shared().chroot();
+    let stage = Stage::new().with_environment("DEMO_SECRET", "ada:lovelace");
+    let text =
+        "zookeeper = '127.0.0.1:1'\n[git]\nbranch = 'absent'\n[auth]\ndigest = { env = 'DEMO_SECRET' }\n";
+    let file = stage
+        .treekeeper
+        .file("treekeeper.toml", text)
+        .display()
+        .to_string();
+    let arguments = ["demo", "--keep", "-z", &connect, "--config", &file];
+    let mut demo = Foreground::start(&stage.treekeeper, &arguments);
+    demo.line_with("Then edit");
+    let session = Foreign::connect(&connect);
+    let playground = format!("/{}", session.children("/").concat());
+    let treekeeper = Treekeeper::without_repository(&format!("{connect}{playground}"));
+    let denied = treekeeper.run(&["tree"]).expect(1).stderr;
+    assert!(denied.starts_with("error: ZooKeeper denies reading"), "{denied}");
+
+    demo.signal("-TERM");
+    assert_eq!(demo.finish(), (0, String::new()));
+    assert_eq!(session.children("/"), [""; 0]);
+}
+
 #[test]
 fn after_an_interruption_it_leaves_nothing() {
     let connect = ZooKeeper::shared().chroot();
     let session = Foreign::connect(&connect);
     let stage = Stage::new();
     let go_on = stage.place.place("go-on");
-    let wait = format!("until [ -e {} ]; do sleep 0.1; done", go_on.display());
+    let wait = format!(
+        "for _ in $(seq 600); do [ ! -e {} ] || break; sleep 0.1; done",
+        go_on.display()
+    );
     let stage = stage.with_revert(&wait);
     let mut demo = Foreground::start(&stage.treekeeper, &["demo", "-z", &connect]);
     demo.line_with("git revert");

@@ -9,9 +9,9 @@ use crate::support::treekeeper::Treekeeper;
 /// Writes tree files into a directory and returns it.
 fn trees(treekeeper: &Treekeeper, files: &[(&str, &str)]) -> String {
     let directory = treekeeper.home().join("trees");
-    std::fs::create_dir(&directory).unwrap();
+    std::fs::create_dir(&directory).expect("a new directory");
     for (name, text) in files {
-        std::fs::write(directory.join(name), text).unwrap();
+        std::fs::write(directory.join(name), text).expect("a new file");
     }
     directory.display().to_string()
 }

@@ -27,7 +27,7 @@ pub struct Arguments {
 const LOCK_WAIT_SECONDS_MAX: u64 = 31_536_000;
 
 /// Options that every command takes, before or after its name.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Global {
     /// ZooKeeper servers and chroot [env: TREEKEEPER_ZOOKEEPER, then ZC_ZK_CONNECTION_STRING; default:
     /// 127.0.0.1:2181]
@@ -165,6 +165,25 @@ pub enum Command {
     Ln(LinkArgs),
     /// Print the real path, symbolic links resolved
     Resolve(ResolveArgs),
+    /// Tell the story of treekeeper in twenty seconds, on an in-memory ZooKeeper: needs git and nothing else
+    ///
+    /// Runs treekeeper's own commands on a git repository and a ZooKeeper that it makes for itself and removes again:
+    /// syncs, plans, a host that lags, ALL STOP, a change by hand and its repair, the way back. Reads neither
+    /// environment nor configuration files. Exits with 0 only if every command ended as the story tells.
+    ///
+    /// With --zookeeper it plays on a real server instead: below a new znode `treekeeper-demo-...` in the chroot that
+    /// is named, which is removed at the end, also after a failure and after Ctrl-C; nothing else there is touched.
+    /// If that server wants credentials or TLS, name a file with them by --config: of it only [auth] counts.
+    Demo(DemoArgs),
+    /// Serve an in-memory ZooKeeper, for development and CI: never for production
+    ///
+    /// Runs in the foreground until Ctrl-C or SIGTERM, and then exits with 0. Any ZooKeeper client can use it: it
+    /// speaks the protocol of ZooKeeper 3.8, without TLS, SASL and quotas. Everything is forgotten when it ends.
+    ///
+    /// As soon as it serves, one line on standard output says so and names the address; scripts wait for it:
+    /// `memkeeper serves at 127.0.0.1:2181 (development and tests only: everything is in memory)`. What --import
+    /// names is there by then. If a file is wrong, every error is told, no server is started, and it exits with 1.
+    DevServer(DevServerArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -365,6 +384,31 @@ pub struct LinkArgs {
 pub struct ResolveArgs {
     /// The path
     pub path: String,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Leave server and repository running at the end, to play with, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
+    /// Don't pause for the reader (nor does a demo that isn't told on a terminal)
+    #[arg(long)]
+    pub fast: bool,
+}
+
+/// Options of `dev-server`.
+#[derive(Debug, Args)]
+pub struct DevServerArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:2181")]
+    pub listen: String,
+    /// Begin with the tree of the tree files (*.zk, *.zkx) directly in this directory, merged as a sync would
+    #[arg(long, value_name = "DIR")]
+    pub import: Option<PathBuf>,
+    /// Let --listen name an address that other machines can reach; everybody there may read and write everything
+    #[arg(long)]
+    pub allow_remote: bool,
 }
 
 /// Options of `completions`.

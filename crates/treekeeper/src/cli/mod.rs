@@ -7,7 +7,10 @@ mod args;
 mod completions;
 mod config;
 mod data;
+mod demo;
+mod dev_server;
 mod edit;
+mod interrupt;
 mod lock;
 mod offline;
 mod operator;
@@ -56,6 +59,8 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Completions(options) => completions::run(&options),
         Command::Validate(options) => offline::validate(&global, &options),
         Command::Parse(options) => offline::parse(&global, &options),
+        Command::Demo(options) => demo::run(&global, &options),
+        Command::DevServer(options) => dev_server::run(&global, &options),
         command => {
             let setup = setup::Setup::new(&global)?;
             match command {
@@ -73,7 +78,11 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
                 Command::Import(options) => edit::import(&setup, &options),
                 Command::Set(options) => edit::set(&setup, &options),
                 Command::Ln(options) => edit::link(&setup, &options),
-                Command::Completions(_) | Command::Validate(_) | Command::Parse(_) => {
+                Command::Completions(_)
+                | Command::Validate(_)
+                | Command::Parse(_)
+                | Command::Demo(_)
+                | Command::DevServer(_) => {
                     unreachable!("handled before a server is configured")
                 }
             }

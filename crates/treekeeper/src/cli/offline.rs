@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 use treekeeper_core::layer;
+use treekeeper_core::model::DesiredTree;
 use treekeeper_core::treefile::{self, Diagnostic, SourceFile};
 
 use super::args::{Global, ParseArgs, ValidateArgs};
+use super::config::Config;
 use super::edit::source_file;
 use super::setup::{overlay, tree_limits};
 use super::ui::{self, Exit, Problem};
@@ -16,22 +18,11 @@ use crate::git;
 /// Parses and merges the given files or directory, and reports everything that is wrong.
 pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem> {
     let config = config::read(global.config.as_deref())?;
-    let (parse_limits, layer_limits) = tree_limits(&config);
     let files = read(options)?;
     let count = files.len();
-    let mut diagnostics = Vec::new();
-    let mut trees = Vec::with_capacity(count);
-    for file in files {
-        let (tree, found) = treefile::parse(Arc::new(file), &parse_limits);
-        trees.push(tree);
-        diagnostics.extend(found);
-    }
-    let znodes = match layer::merge(trees, overlay(global, &config), &layer_limits) {
-        Ok(desired) => desired.tree.len(),
-        Err(more) => {
-            diagnostics = layer::joined_diagnostics(diagnostics, more);
-            0
-        }
+    let (znodes, diagnostics) = match merged(files, global, &config) {
+        Ok(desired) => (desired.tree.len(), Vec::new()),
+        Err(diagnostics) => (0, diagnostics),
     };
     if global.json {
         print_json(count, znodes, &diagnostics, &config.secrets.names)?;
@@ -52,6 +43,27 @@ pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem
     } else {
         Exit::Error
     })
+}
+
+/// Parses files and merges them, or returns everything that is wrong with them.
+pub fn merged(
+    files: Vec<SourceFile>,
+    global: &Global,
+    config: &Config,
+) -> Result<DesiredTree, Vec<Diagnostic>> {
+    let (parse_limits, layer_limits) = tree_limits(config);
+    let mut diagnostics = Vec::new();
+    let mut trees = Vec::with_capacity(files.len());
+    for file in files {
+        let (tree, found) = treefile::parse(Arc::new(file), &parse_limits);
+        trees.push(tree);
+        diagnostics.extend(found);
+    }
+    match layer::merge(trees, overlay(global, config), &layer_limits) {
+        Ok(desired) if diagnostics.is_empty() => Ok(desired),
+        Ok(_) => Err(diagnostics),
+        Err(more) => Err(layer::joined_diagnostics(diagnostics, more)),
+    }
 }
 
 fn read(options: &ValidateArgs) -> Result<Vec<SourceFile>, Problem> {

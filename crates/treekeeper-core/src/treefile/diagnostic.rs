@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::SourceFile;
 
-pub use render::escape;
+pub use render::{escape, shown_line};
 
 /// The stable code of a kind of diagnostic, such as `TK0104`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod data;
 mod edit;
+mod fmt;
 mod lock;
 mod offline;
 mod operator;
@@ -55,6 +56,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
     match command {
         Command::Completions(options) => completions::run(&options),
         Command::Validate(options) => offline::validate(&global, &options),
+        Command::Fmt(options) => fmt::run(&global, &options),
         Command::Parse(options) => offline::parse(&global, &options),
         command => {
             let setup = setup::Setup::new(&global)?;
@@ -73,7 +75,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
                 Command::Import(options) => edit::import(&setup, &options),
                 Command::Set(options) => edit::set(&setup, &options),
                 Command::Ln(options) => edit::link(&setup, &options),
-                Command::Completions(_) | Command::Validate(_) | Command::Parse(_) => {
+                Command::Completions(_) | Command::Validate(_) | Command::Fmt(_) | Command::Parse(_) => {
                     unreachable!("handled before a server is configured")
                 }
             }

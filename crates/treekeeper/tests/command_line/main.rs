@@ -10,6 +10,7 @@ mod access;
 mod auth;
 mod bad_files;
 mod data;
+mod fmt;
 mod history;
 mod minimal;
 mod operator;

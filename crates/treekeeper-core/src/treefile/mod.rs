@@ -17,7 +17,7 @@ mod stored;
 mod tree;
 
 pub use canonical::{canonical, changes};
-pub use diagnostic::{CODES, Code, Diagnostic, Label};
+pub use diagnostic::{Code, Diagnostic, Label};
 pub use json::to_json;
 pub use limits::ParseLimits;
 pub use parser::parse;

@@ -168,6 +168,9 @@ pub enum Command {
     Ln(LinkArgs),
     /// Print the real path, symbolic links resolved
     Resolve(ResolveArgs),
+    /// Explain a code such as TK0104, or a refusal such as stopped; without one, list them all
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -394,4 +397,17 @@ pub struct ResolveArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,
+}
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  treekeeper explain TK0104            what a diagnostic means, and how to put it right
+  treekeeper explain delete budget     what a refusal means, and who lifts it
+  treekeeper explain                   one line for each code";
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The code or the name; words of a name may stand apart [default: list them all]
+    #[arg(value_name = "CODE")]
+    pub code: Vec<String>,
 }

@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod data;
 mod edit;
+mod explain;
 mod fmt;
 mod lock;
 mod offline;
@@ -55,6 +56,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
     let Arguments { global, command } = arguments;
     match command {
         Command::Completions(options) => completions::run(&options),
+        Command::Explain(options) => explain::run(&global, &options),
         Command::Validate(options) => offline::validate(&global, &options),
         Command::Fmt(options) => fmt::run(&global, &options),
         Command::Parse(options) => offline::parse(&global, &options),
@@ -75,7 +77,11 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
                 Command::Import(options) => edit::import(&setup, &options),
                 Command::Set(options) => edit::set(&setup, &options),
                 Command::Ln(options) => edit::link(&setup, &options),
-                Command::Completions(_) | Command::Validate(_) | Command::Fmt(_) | Command::Parse(_) => {
+                Command::Completions(_)
+                | Command::Explain(_)
+                | Command::Fmt(_)
+                | Command::Parse(_)
+                | Command::Validate(_) => {
                     unreachable!("handled before a server is configured")
                 }
             }

@@ -10,6 +10,7 @@ mod access;
 mod auth;
 mod bad_files;
 mod data;
+mod explain;
 mod fmt;
 mod history;
 mod minimal;

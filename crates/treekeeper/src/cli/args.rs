@@ -173,6 +173,9 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Write manual pages
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 /// Options of `sync`.
@@ -410,4 +413,16 @@ pub struct ExplainArgs {
     /// The code or the name; words of a name may stand apart [default: list them all]
     #[arg(value_name = "CODE")]
     pub code: Vec<String>,
+}
+
+const MAN_EXAMPLES: &str = "Examples:
+  treekeeper man | man -l -            read the page of the program
+  treekeeper man man1                  write a page for the program and one for each command into man1";
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Where the pages are written, one for each command [default: print the page of the program]
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ mod edit;
 mod explain;
 mod fmt;
 mod lock;
+mod man;
 mod offline;
 mod operator;
 mod plan;
@@ -57,6 +58,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
     match command {
         Command::Completions(options) => completions::run(&options),
         Command::Explain(options) => explain::run(&global, &options),
+        Command::Man(options) => man::run(&options),
         Command::Validate(options) => offline::validate(&global, &options),
         Command::Fmt(options) => fmt::run(&global, &options),
         Command::Parse(options) => offline::parse(&global, &options),
@@ -80,6 +82,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
                 Command::Completions(_)
                 | Command::Explain(_)
                 | Command::Fmt(_)
+                | Command::Man(_)
                 | Command::Parse(_)
                 | Command::Validate(_) => {
                     unreachable!("handled before a server is configured")

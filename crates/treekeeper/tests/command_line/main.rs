@@ -13,6 +13,7 @@ mod data;
 mod explain;
 mod fmt;
 mod history;
+mod man;
 mod minimal;
 mod operator;
 mod output;

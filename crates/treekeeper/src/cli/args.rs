@@ -11,7 +11,7 @@ use clap_complete::Shell;
     name = "treekeeper",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done or in sync, 1 error, 2 differences (with --exit-code), 3 refused by policy, \
+    after_help = "Exit codes: 0 done or in sync, 1 error, 2 differences (where they are asked for), 3 refused by policy, \
                   4 hosts not converged, 5 stopped, 6 lock held, 7 plan stale, 8 outcome unknown, 64 usage"
 )]
 pub struct Arguments {
@@ -149,6 +149,9 @@ pub enum Command {
     Lock(LockArgs),
     /// Parse and merge tree files offline, and report everything that is wrong with them
     Validate(ValidateArgs),
+    /// Put tree files into canonical form: indents, blanks around signs, line ends; comments and values stay
+    #[command(after_help = FMT_EXAMPLES)]
+    Fmt(FmtArgs),
     /// Print a parsed tree file as JSON
     Parse(ParseArgs),
     /// Print the live tree, ephemeral znodes included
@@ -184,8 +187,14 @@ pub enum Command {
     /// `memkeeper serves at 127.0.0.1:2181 (development and tests only: everything is in memory)`. What --import
     /// names is there by then. If a file is wrong, every error is told, no server is started, and it exits with 1.
     DevServer(DevServerArgs),
+    /// Explain a code such as TK0104, or a refusal such as stopped; without one, list them all
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Write manual pages
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 /// Options of `sync`.
@@ -275,6 +284,25 @@ pub enum LockCommand {
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
     /// Tree files, or one directory of them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+const FMT_EXAMPLES: &str = "Examples:
+  treekeeper fmt trees                 format trees/*.zk and trees/*.zkx
+  treekeeper fmt --check trees         for CI: show what differs, write nothing, exit with 2
+  treekeeper fmt - < a.zk              for editors: from standard input to standard output
+
+A file with errors is left as it is and its errors are printed (exit code 1). Symbolic links are refused, as a commit
+that holds one is.";
+
+/// Options of `fmt`.
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// Write nothing; show what is not in canonical form, and exit with 2 if anything is not
+    #[arg(long)]
+    pub check: bool,
+    /// Tree files, directories of them (only files directly in them), or - for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }
@@ -416,4 +444,29 @@ pub struct DevServerArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,
+}
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  treekeeper explain TK0104            what a diagnostic means, and how to put it right
+  treekeeper explain delete budget     what a refusal means, and who lifts it
+  treekeeper explain                   one line for each code";
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The code or the name; words of a name may stand apart [default: list them all]
+    #[arg(value_name = "CODE")]
+    pub code: Vec<String>,
+}
+
+const MAN_EXAMPLES: &str = "Examples:
+  treekeeper man | man -l -            read the page of the program
+  treekeeper man man1                  write a page for the program and one for each command into man1";
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Where the pages are written, one for each command [default: print the page of the program]
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
 }

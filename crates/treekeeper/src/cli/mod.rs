@@ -10,8 +10,11 @@ mod data;
 mod demo;
 mod dev_server;
 mod edit;
+mod explain;
+mod fmt;
 mod interrupt;
 mod lock;
+mod man;
 mod offline;
 mod operator;
 mod plan;
@@ -57,7 +60,10 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
     let Arguments { global, command } = arguments;
     match command {
         Command::Completions(options) => completions::run(&options),
+        Command::Explain(options) => explain::run(&global, &options),
+        Command::Man(options) => man::run(&options),
         Command::Validate(options) => offline::validate(&global, &options),
+        Command::Fmt(options) => fmt::run(&global, &options),
         Command::Parse(options) => offline::parse(&global, &options),
         Command::Demo(options) => demo::run(&global, &options),
         Command::DevServer(options) => dev_server::run(&global, &options),
@@ -82,7 +88,10 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
                 | Command::Validate(_)
                 | Command::Parse(_)
                 | Command::Demo(_)
-                | Command::DevServer(_) => {
+                | Command::DevServer(_)
+                | Command::Explain(_)
+                | Command::Fmt(_)
+                | Command::Man(_) => {
                     unreachable!("handled before a server is configured")
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use treekeeper_core::layer;
 use treekeeper_core::model::DesiredTree;
 use treekeeper_core::treefile::{self, Diagnostic, SourceFile};
@@ -79,22 +79,27 @@ fn print_json(
     diagnostics: &[Diagnostic],
     secrets: &[String],
 ) -> Result<(), Problem> {
-    let list: Vec<_> = diagnostics
-        .iter()
-        .map(|diagnostic| {
-            let (line, column) = diagnostic.place();
-            json!({
-                "code": diagnostic.code.0,
-                "file": diagnostic.primary.source.name,
-                "line": line,
-                "column": column,
-                "message": diagnostic.said(secrets),
-                "help": diagnostic.helped(secrets),
-            })
+    let list = diagnostics_json(diagnostics, secrets);
+    ui::print_json(&json!({ "schema": 1, "files": files, "znodes": znodes, "diagnostics": list }))
+}
+
+/// Returns diagnostics as JSON, in their order.
+pub fn diagnostics_json<'a>(
+    diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
+    secrets: &[String],
+) -> Vec<Value> {
+    let as_json = |diagnostic: &Diagnostic| {
+        let (line, column) = diagnostic.place();
+        json!({
+            "code": diagnostic.code.0,
+            "file": diagnostic.primary.source.name,
+            "line": line,
+            "column": column,
+            "message": diagnostic.said(secrets),
+            "help": diagnostic.helped(secrets),
         })
-        .collect();
-    let value = json!({ "schema": 1, "files": files, "znodes": znodes, "diagnostics": list });
-    ui::print_bytes(format!("{value:#}\n").as_bytes())
+    };
+    diagnostics.into_iter().map(as_json).collect()
 }
 
 /// Prints one parsed file as JSON.

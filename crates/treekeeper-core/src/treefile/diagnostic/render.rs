@@ -104,6 +104,26 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Returns a line as a terminal may show it: escaped, cut, and the value of a property that looks secret masked, also by
+/// the names in `secrets`.
+pub fn shown_line(line: &str, secrets: &[String]) -> String {
+    let shown = ShownLine {
+        number: 1,
+        start: 0,
+        bytes: line.as_bytes(),
+        text: Cow::Borrowed(line),
+    };
+    let masked = match shown.secret(secrets) {
+        Some(secret) => format!("{}{MASK}{}", &line[..secret.start], &line[secret.end..]),
+        None => line.to_owned(),
+    };
+    let mut out: String = escape(&masked).chars().take(SHOWN_MAX).collect();
+    if out.len() < escape(&masked).len() {
+        out.push_str("...");
+    }
+    out
+}
+
 fn push(character: char, out: &mut String) {
     if unprintable(character) {
         out.push_str(&format!("\\u{{{:x}}}", u32::from(character)));

@@ -10,6 +10,7 @@ mod calls;
 mod commit;
 mod connections;
 mod error;
+mod events;
 mod nodes;
 mod paths;
 mod reads;

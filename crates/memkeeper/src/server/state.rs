@@ -19,8 +19,6 @@ use crate::wire::{self, Header, Malformed, Operation, Wants};
 
 /// The zxid of a reply to an operation that is not known.
 const ZXID_UNKNOWN: i64 = -1;
-/// The zxid of a reply to `auth`.
-const ZXID_AUTH: i64 = 0;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -226,14 +224,7 @@ impl State {
                     result: Err(ErrorCode::Unimplemented),
                 }
             }
-            Ok(request) => {
-                let is_auth = matches!(request, Request::Auth { .. });
-                let mut reply = self.database.call(connection, request, now);
-                if is_auth {
-                    reply.zxid = ZXID_AUTH;
-                }
-                reply
-            }
+            Ok(request) => self.database.call(connection, request, now),
             // What cannot be read is proof of life all the same.
             Err(malformed) => {
                 let ping = self.database.call(connection, Request::Ping, now);

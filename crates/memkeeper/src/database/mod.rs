@@ -236,6 +236,16 @@ impl Database {
         self.tree.nodes.count()
     }
 
+    /// Counts the ephemeral nodes.
+    pub fn ephemeral_count(&self) -> usize {
+        self.sessions.ephemerals()
+    }
+
+    /// Adds up the bytes of all nodes' data; it looks at every node.
+    pub fn data_bytes(&self) -> usize {
+        self.tree.nodes.data_bytes()
+    }
+
     /// Counts the watches.
     pub fn watch_count(&self) -> usize {
         self.watches.count()

@@ -156,6 +156,11 @@ impl Nodes {
         self.slots.len() - self.free.len()
     }
 
+    /// Adds up the bytes of all data.
+    pub fn data_bytes(&self) -> usize {
+        self.slots.iter().flatten().map(|node| node.data.len()).sum()
+    }
+
     /// Counts the nodes below one.
     pub fn descendants(&self, node: NodeId) -> usize {
         if node == Nodes::ROOT {

@@ -131,13 +131,36 @@ impl<'a> Reader<'a> {
 pub(super) struct Writer<'a> {
     buffer: &'a mut Vec<u8>,
     start: usize,
+    encoding: Encoding,
+}
+
+/// How text becomes bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    Utf8,
+    /// As the real server does: what is beyond the basic plane becomes two surrogates of three bytes each.
+    Surrogates,
 }
 
 impl<'a> Writer<'a> {
+    /// Begins a frame of a client, whose text is UTF-8.
     pub(super) fn frame(buffer: &'a mut Vec<u8>) -> Writer<'a> {
+        Writer::begin(buffer, Encoding::Utf8)
+    }
+
+    /// Begins a frame of a server, whose text is almost UTF-8.
+    pub(super) fn server_frame(buffer: &'a mut Vec<u8>) -> Writer<'a> {
+        Writer::begin(buffer, Encoding::Surrogates)
+    }
+
+    fn begin(buffer: &'a mut Vec<u8>, encoding: Encoding) -> Writer<'a> {
         let start = buffer.len();
         buffer.extend_from_slice(&[0; 4]);
-        Writer { buffer, start }
+        Writer {
+            buffer,
+            start,
+            encoding,
+        }
     }
 
     pub(super) fn finish(self) {
@@ -164,7 +187,10 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn text(&mut self, value: &str) {
-        self.bytes(value.as_bytes());
+        match self.encoding == Encoding::Surrogates && wide_characters(value) > 0 {
+            true => self.bytes(&with_surrogates(value)),
+            false => self.bytes(value.as_bytes()),
+        }
     }
 
     pub(super) fn null(&mut self) {
@@ -203,6 +229,35 @@ impl<'a> Writer<'a> {
         self.int(stat.num_children);
         self.long(stat.pzxid);
     }
+}
+
+/// Returns how many bytes a text is in a frame of a server.
+pub(super) fn server_text_bytes(text: &str) -> usize {
+    // Six bytes instead of four.
+    text.len() + 2 * wide_characters(text)
+}
+
+/// Counts the characters beyond the basic plane: those that begin with such a byte.
+fn wide_characters(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte >= 0xf0).count()
+}
+
+fn with_surrogates(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(server_text_bytes(text));
+    let mut units = [0; 2];
+    for character in text.chars() {
+        match character.encode_utf16(&mut units) {
+            [_] => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            pair => bytes.extend(pair.iter().flat_map(|unit| three_bytes(*unit))),
+        }
+    }
+    bytes
+}
+
+/// Encodes a surrogate as UTF-8 would if it were a character.
+fn three_bytes(unit: u16) -> [u8; 3] {
+    let six_bits = |shift: u32| 0x80 | ((unit >> shift) & 0x3f) as u8;
+    [0xe0 | (unit >> 12) as u8, six_bits(6), six_bits(0)]
 }
 
 /// Returns a length as it is on the wire; the server refuses to encode what comes near to 2^31 bytes.

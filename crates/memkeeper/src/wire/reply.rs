@@ -2,7 +2,7 @@
 //!
 //! An error has no body; in a multi each operation has its own, as an error or a result.
 
-use super::jute::{STAT_BYTES, Writer};
+use super::jute::{STAT_BYTES, Writer, server_text_bytes};
 use super::{Header, Operation};
 use crate::database::{ErrorCode, EventKind, MultiResult, Reply, Response};
 
@@ -61,7 +61,7 @@ pub fn encoded_reply_bytes(reply: &Reply) -> usize {
 }
 
 fn reply_frame(out: &mut Vec<u8>, xid: i32, zxid: i64, error: i32) -> Writer<'_> {
-    let mut writer = Writer::frame(out);
+    let mut writer = Writer::server_frame(out);
     writer.int(xid);
     writer.long(zxid);
     writer.int(error);
@@ -158,7 +158,7 @@ fn response_bytes(response: &Response) -> usize {
         Response::Acl(acls, _) => {
             let entries = acls.iter().map(|acl| &acl.identity);
             entries
-                .map(|id| 12 + id.scheme.len() + id.id.len())
+                .map(|id| 4 + text_bytes(&id.scheme) + text_bytes(&id.id))
                 .sum::<usize>()
                 + 4
                 + STAT_BYTES
@@ -167,7 +167,7 @@ fn response_bytes(response: &Response) -> usize {
         Response::ChildrenAndStat(names, _) => texts_bytes(names) + STAT_BYTES,
         Response::Multi(results) => results.iter().map(result_bytes).sum::<usize>() + MULTI_HEADER_BYTES,
         Response::Identities(identities) => {
-            let bytes = identities.iter().map(|id| 8 + id.scheme.len() + id.id.len());
+            let bytes = identities.iter().map(|id| text_bytes(&id.scheme) + text_bytes(&id.id));
             bytes.sum::<usize>() + 4
         }
     }
@@ -187,7 +187,7 @@ fn result_bytes(result: &MultiResult) -> usize {
 }
 
 fn text_bytes(text: &str) -> usize {
-    4 + text.len()
+    4 + server_text_bytes(text)
 }
 
 fn texts_bytes(texts: &[String]) -> usize {

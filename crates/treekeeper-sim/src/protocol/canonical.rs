@@ -23,13 +23,10 @@ const LONG_PAST: DataVersion = -8;
 
 impl World {
     /// Makes every current data version 0, leaves the distance of those ahead, and takes those past for one.
-    pub(super) fn renumber(&mut self) {
+    pub fn renumber(&mut self) {
         let nodes = (0..NODES_MAX).map(Place::Node);
         for place in [Place::Hosts, Place::State].into_iter().chain(nodes) {
             let current = std::mem::take(self.current(place));
-            if current == 0 {
-                continue;
-            }
             let renumber = |remembered: &mut DataVersion, floor: DataVersion| {
                 *remembered = (*remembered - current).max(floor);
             };

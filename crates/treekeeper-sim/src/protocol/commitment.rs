@@ -74,7 +74,11 @@ impl Draft<'_> {
             Some(Flaw::VersionFirst) => HostsOp::Set(self.deployed(), Some(at)),
             _ => HostsOp::Set(ClusterVersion::Paused, Some(at)),
         };
-        let behind = if self.options.flaw == Some(Flaw::NoMarker) { at } else { at + 1 };
+        let behind = if self.options.flaw == Some(Flaw::NoMarker) {
+            at
+        } else {
+            at + 1
+        };
         let mut multis = vec![self.step(0, marker, [None; NODES_MAX])];
         for planned in batches {
             multis.push(self.step(multis.len(), HostsOp::Check(behind), *planned));

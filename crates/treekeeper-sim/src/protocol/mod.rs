@@ -19,7 +19,7 @@ use std::sync::Arc;
 use stateright::{Model, Property};
 
 pub use commitment::Reading;
-pub use configurations::{flawed, gate, long};
+pub use configurations::{gate, long, with_flaws};
 pub use options::{Flaw, Options, RunOptions};
 pub use others::{Deed, Legacy, Reader, Walk};
 pub use properties::{FENCE, ONCE, READER, REPORT, STOP, TRUTH};
@@ -54,7 +54,10 @@ impl Model for Protocol {
     }
 
     fn next_state(&self, world: &World, action: Action) -> Option<World> {
-        Some(world.after(action))
+        let mut next = world.clone();
+        next.happen(action);
+        next.renumber();
+        Some(next)
     }
 
     fn properties(&self) -> Vec<Property<Protocol>> {

@@ -154,7 +154,11 @@ impl World {
             ClusterVersion::Commit(commit) => Some(commit) == self.options.legacy,
             ClusterVersion::Paused => false,
         };
-        self.legacy = if refuses { Legacy::Releasing } else { Legacy::Writing(0) };
+        self.legacy = if refuses {
+            Legacy::Releasing
+        } else {
+            Legacy::Writing(0)
+        };
     }
 
     fn legacy_writes(&mut self) {

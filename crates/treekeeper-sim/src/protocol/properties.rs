@@ -1,5 +1,7 @@
 //! The invariants of RELIABILITY.md 3 that a model holds, and what must be reachable for that to mean anything.
 
+use std::collections::BTreeSet;
+
 use stateright::Property;
 
 use super::Protocol;
@@ -66,49 +68,101 @@ type Condition = fn(&Protocol, &World) -> bool;
 
 fn reachable(options: &Options) -> Vec<Property<Protocol>> {
     let batched = options.is_batched();
-    let competes = options.runs.len() > 1;
+    let targets: BTreeSet<_> = options.runs.iter().map(|run| run.target).collect();
+    let competes = targets.len() > 1;
+    let inquires = options.expiry && options.breaks;
     let stolen = options.steals > 0;
     let stopped = options.stops > 0;
     let forced = options.runs.iter().any(|run| run.force);
     let table: [(bool, &'static str, Condition); 16] = [
-        (true, "a sync completes", |_, world| any(world, |run| landed(run, Landed::Whole))),
+        (true, "a sync completes", |_, world| {
+            any(world, |run| landed(run, Landed::Whole))
+        }),
         (competes, "two syncs complete", |_, world| completed(world) > 1),
-        (batched && competes && options.expiry, "a killed batched sync is repaired by the next", repaired),
-        (options.breaks, "a lost reply is settled as applied", |_, world| {
-            settled(world, Landed::Whole, Source::Barrier)
-        }),
-        (options.breaks, "a lost request is sent anew and applied", |_, world| {
-            any(world, |run| run.replans > 0 && landed(run, Landed::Whole))
-        }),
-        (options.expiry, "a lost session is settled as applied", |_, world| {
+        (
+            batched && competes && options.expiry,
+            "a killed batched sync is repaired by the next",
+            repaired,
+        ),
+        (
+            options.breaks,
+            "a lost reply is settled as applied",
+            |_, world| settled(world, Landed::Whole, Source::Barrier),
+        ),
+        (
+            options.breaks,
+            "a lost request is sent anew and applied",
+            |_, world| any(world, |run| run.replans > 0 && landed(run, Landed::Whole)),
+        ),
+        (inquires, "a lost session is settled as applied", |_, world| {
             settled(world, Landed::Whole, Source::Inquiry)
         }),
-        (options.expiry, "a lost session is settled as not applied", |_, world| {
-            settled(world, Landed::Nothing, Source::Inquiry)
+        (
+            options.expiry,
+            "a lost session is settled as not applied",
+            |_, world| settled(world, Landed::Nothing, Source::Inquiry),
+        ),
+        (
+            options.expiry && batched,
+            "a lost session is settled as applied in part",
+            |_, world| settled(world, Landed::Part(1), Source::Inquiry),
+        ),
+        (stolen, "a stolen lock stops a sync", |_, world| {
+            any(world, lost_lock)
         }),
-        (options.expiry && batched, "a lost session is settled as applied in part", |_, world| {
-            settled(world, Landed::Part(1), Source::Inquiry)
+        (
+            stolen && batched,
+            "a stolen lock stops a sync between its batches",
+            |_, world| {
+                any(world, |run| {
+                    lost_lock(run) && run.history.landed != Landed::Nothing
+                })
+            },
+        ),
+        (
+            stopped && batched,
+            "ALL STOP comes between batches",
+            |_, world| {
+                let is_stopped = world.server.hosts.value == ClusterVersion::Stop;
+                is_stopped
+                    && world
+                        .server
+                        .state
+                        .value
+                        .applying
+                        .is_some_and(|(_, step)| step > 0)
+            },
+        ),
+        (
+            stopped && forced,
+            "--force lifts the ALL STOP that it began under",
+            |_, world| {
+                any(world, |run| {
+                    run.history.began_stopped && landed(run, Landed::Whole)
+                })
+            },
+        ),
+        (
+            options.legacy.is_some() && options.expiry,
+            "the legacy syncer takes over an expired lock",
+            taken_over,
+        ),
+        (
+            options.legacy.is_some(),
+            "the legacy syncer writes without the lock",
+            |_, world| matches!(world.legacy, Legacy::Writing(_)) && world.server.candidate(LEGACY).is_none(),
+        ),
+        (options.reader, "a reader sees the whole new tree", |_, world| {
+            saw(world, true, false)
         }),
-        (stolen, "a stolen lock stops a sync", |_, world| any(world, lost_lock)),
-        (stolen && batched, "a stolen lock stops a sync between its batches", |_, world| {
-            any(world, |run| lost_lock(run) && run.history.landed != Landed::Nothing)
+        (options.reader, "a reader throws a torn walk away", |_, world| {
+            saw(world, false, true)
         }),
-        (stopped && batched, "ALL STOP comes between batches", |_, world| {
-            let is_stopped = world.server.hosts.value == ClusterVersion::Stop;
-            is_stopped && world.server.state.value.applying.is_some_and(|(_, step)| step > 0)
-        }),
-        (stopped && forced, "--force lifts the ALL STOP that it began under", |_, world| {
-            any(world, |run| run.history.began_stopped && landed(run, Landed::Whole))
-        }),
-        (options.legacy.is_some() && options.expiry, "the legacy syncer takes over an expired lock", taken_over),
-        (options.legacy.is_some(), "the legacy syncer writes without the lock", |_, world| {
-            matches!(world.legacy, Legacy::Writing(_)) && world.server.candidate(LEGACY).is_none()
-        }),
-        (options.reader, "a reader sees the whole new tree", |_, world| saw(world, true, false)),
-        (options.reader, "a reader throws a torn walk away", |_, world| saw(world, false, true)),
     ];
     let wanted = table.into_iter().filter(|(is_wanted, ..)| *is_wanted);
-    wanted.map(|(_, name, condition)| Property::sometimes(name, condition)).collect()
+    wanted
+        .map(|(_, name, condition)| Property::sometimes(name, condition))
+        .collect()
 }
 
 fn any(world: &World, condition: impl Fn(&Run) -> bool) -> bool {
@@ -124,7 +178,9 @@ fn completed(world: &World) -> usize {
 }
 
 fn settled(world: &World, landed: Landed, source: Source) -> bool {
-    any(world, |run| report(run).is_some_and(|report| report.landed == landed && report.source == source))
+    any(world, |run| {
+        report(run).is_some_and(|report| report.landed == landed && report.source == source)
+    })
 }
 
 fn lost_lock(run: &Run) -> bool {

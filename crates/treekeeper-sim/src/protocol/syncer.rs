@@ -14,7 +14,7 @@ pub enum Phase {
     /// It has not begun.
     #[default]
     Idle,
-    /// It has looked at `/hosts`: the None that `--force` may lift is known.
+    /// It is forced, and has looked at `/hosts`: the None that it may lift is known.
     Begun,
     /// Its candidate is in the queue.
     Queued,
@@ -93,9 +93,9 @@ pub struct History {
 /// A step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Reads `/hosts` before anything else.
+    /// Looks at `/hosts` if it is forced; else creates its candidate at once, for the gates are asked again anyway.
     Begin,
-    /// Creates its candidate.
+    /// Creates its candidate, after it looked.
     Enqueue,
     /// Finds itself first in the queue.
     TakeLock,
@@ -160,8 +160,7 @@ impl World {
     }
 
     fn is_turn(&self, id: Locker) -> bool {
-        self.server.is_first(id)
-            || self.has(Flaw::TakesNoTurns) && self.server.candidate(id).is_some()
+        self.server.is_first(id) || self.has(Flaw::TakesNoTurns) && self.server.candidate(id).is_some()
     }
 
     /// The barrier is behind everything that the session sent: it is answered when all that is decided.
@@ -177,10 +176,7 @@ impl World {
     pub(super) fn step(&mut self, id: Locker, step: Step) {
         match step {
             Step::Begin => self.begin(id),
-            Step::Enqueue => {
-                self.server.enqueue(id);
-                self.runs[id].phase = Phase::Queued;
-            }
+            Step::Enqueue => self.enqueue(id),
             Step::TakeLock => self.runs[id].phase = Phase::Holding,
             Step::ReadCluster => self.judge(id),
             Step::Send => self.send(id),
@@ -202,12 +198,20 @@ impl World {
 
     fn begin(&mut self, id: Locker) {
         let hosts = self.server.hosts;
+        if !self.options.runs[id].force {
+            return self.enqueue(id);
+        }
         let run = &mut self.runs[id];
         run.phase = Phase::Begun;
-        if hosts.value == ClusterVersion::Stop && self.options.runs[id].force {
+        if hosts.value == ClusterVersion::Stop {
             run.stop_seen = Some(hosts.at);
             run.history.began_stopped = true;
         }
+    }
+
+    fn enqueue(&mut self, id: Locker) {
+        self.server.enqueue(id);
+        self.runs[id].phase = Phase::Queued;
     }
 
     /// Asks every gate inside the lock (`sync.rs`, `read_locked`).
@@ -221,7 +225,8 @@ impl World {
         let is_deployed = reading.hosts.value == ClusterVersion::Commit(target) && state.applying.is_none();
         let marker_stands =
             reading.hosts.value == ClusterVersion::Paused && state.applying.is_some_and(|(run, _)| run == id);
-        let is_stopped = reading.hosts.value == ClusterVersion::Stop && !self.lifts_stop(id, reading.hosts.at);
+        let is_stopped =
+            reading.hosts.value == ClusterVersion::Stop && !self.lifts_stop(id, reading.hosts.at);
         let is_disowned = self.runs[id].progress.is_some() && !marker_stands;
         if is_stopped || is_disowned || is_deployed || state.commit > target {
             self.end(id);
@@ -249,7 +254,11 @@ impl World {
             options: &self.options,
         };
         let mut multis = draft.transactions();
-        let sent_at_once = if self.has(Flaw::MarkerNotAwaited) { multis.len() } else { 1 };
+        let sent_at_once = if self.has(Flaw::MarkerNotAwaited) {
+            multis.len()
+        } else {
+            1
+        };
         let run = &mut self.runs[id];
         run.unsent = multis.split_off(sent_at_once);
         run.in_flight.append(&mut multis);

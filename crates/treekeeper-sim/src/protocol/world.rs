@@ -102,7 +102,14 @@ impl World {
     /// What makes one state differ from another: all but the options.
     fn parts(&self) -> Parts<'_> {
         let left = [self.stops_left, self.steals_left, self.touches_left];
-        (&self.server, &self.runs, self.legacy, self.reader, left, self.verdict)
+        (
+            &self.server,
+            &self.runs,
+            self.legacy,
+            self.reader,
+            left,
+            self.verdict,
+        )
     }
 
     pub(super) fn has(&self, flaw: Flaw) -> bool {
@@ -149,28 +156,25 @@ impl World {
         actions
     }
 
-    /// Returns the world after something happened.
-    pub fn after(&self, action: Action) -> World {
-        let mut world = self.clone();
+    /// Lets one of the [`World::actions`] happen.
+    pub fn happen(&mut self, action: Action) {
         match action {
-            Action::Run(id, step) => world.step(id, step),
-            Action::Deliver(id) => world.deliver(id),
+            Action::Run(id, step) => self.step(id, step),
+            Action::Deliver(id) => self.deliver(id),
             Action::Drop(id) => {
-                world.runs[id].in_flight.remove(0);
+                self.runs[id].in_flight.remove(0);
             }
-            Action::Expire(id) => world.expire(id),
+            Action::Expire(id) => self.expire(id),
             Action::BreakLock(id) => {
-                world.steals_left -= 1;
-                world.server.dequeue(id);
+                self.steals_left -= 1;
+                self.server.dequeue(id);
             }
             Action::Revoke(id) => {
-                world.steals_left -= 1;
-                world.server.revoke(id);
+                self.steals_left -= 1;
+                self.server.revoke(id);
             }
-            Action::Other(deed) => world.perform(deed),
+            Action::Other(deed) => self.perform(deed),
         }
-        world.renumber();
-        world
     }
 
     fn expire(&mut self, id: Locker) {

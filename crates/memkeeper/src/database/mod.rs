@@ -4,11 +4,24 @@
 //! number or does input and output. The same calls give the same replies, so a simulator can replay a run.
 //! Every reply, error code and index is that of Apache ZooKeeper 3.8; a differential test holds it.
 
+mod access;
 mod acl;
+mod calls;
+mod commit;
+mod connections;
 mod error;
+mod nodes;
+mod paths;
+mod reads;
 mod request;
 mod response;
+mod sessions;
 mod stat;
+mod watches;
+mod writes;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub use acl::{Acl, Identity, Permissions};
 pub use error::ErrorCode;
@@ -43,6 +56,8 @@ pub struct DatabaseOptions {
     pub first_session: SessionId,
     /// What passwords of sessions are derived from.
     pub seed: u64,
+    /// Knows nodes with a TTL; the real server does so by `zookeeper.extendedTypesEnabled`, off by default there.
+    pub extended_types: bool,
     /// Keeps a record of every transaction, for a checker to take.
     pub record: bool,
 }
@@ -54,6 +69,7 @@ impl Default for DatabaseOptions {
             session_timeout_max: 60_000,
             first_session: SessionId(0x1000_0000_0000_0001),
             seed: 0,
+            extended_types: true,
             record: false,
         }
     }
@@ -122,9 +138,9 @@ pub struct Notification {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
     /// A node was created, with this data and owner (0: not ephemeral).
-    Created(String, std::sync::Arc<[u8]>, i64),
+    Created(String, Arc<[u8]>, i64),
     /// The data was set.
-    Set(String, std::sync::Arc<[u8]>),
+    Set(String, Arc<[u8]>),
     /// The ACL was set.
     AclSet(String),
     /// A node was deleted.
@@ -142,15 +158,85 @@ pub struct Transaction {
     pub changes: Vec<Applied>,
 }
 
+/// A node, as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeView<'a> {
+    /// Its data.
+    pub data: &'a Arc<[u8]>,
+    /// Its stat.
+    pub stat: Stat,
+}
+
 /// Everything that a server holds.
 #[derive(Debug)]
 pub struct Database {
     options: DatabaseOptions,
+    tree: writes::Tree,
+    sessions: sessions::Sessions,
+    watches: watches::WatchTables,
+    /// The paths of containers and of nodes with a TTL.
+    transient: BTreeSet<String>,
+    last_zxid: i64,
+    notifications: Vec<Notification>,
+    transactions: Vec<Transaction>,
 }
 
 impl Database {
     /// Returns a database with nothing in it but what a new server has: `/zookeeper` and what is below it.
     pub fn new(options: DatabaseOptions) -> Database {
-        Database { options }
+        Database {
+            tree: writes::Tree::new(),
+            sessions: sessions::Sessions::new(options.first_session, options.seed),
+            watches: watches::WatchTables::default(),
+            transient: BTreeSet::new(),
+            last_zxid: 0,
+            notifications: Vec::new(),
+            transactions: Vec::new(),
+            options,
+        }
+    }
+
+    /// Takes the watches that fired, in order: each is to be sent before the reply of the call that fired it.
+    pub fn take_notifications(&mut self) -> Vec<Notification> {
+        std::mem::take(&mut self.notifications)
+    }
+
+    /// Takes the transactions that were recorded with [`DatabaseOptions::record`].
+    pub fn take_transactions(&mut self) -> Vec<Transaction> {
+        std::mem::take(&mut self.transactions)
+    }
+
+    /// Returns a node, whoever may read it.
+    pub fn node(&self, path: &str) -> Option<NodeView<'_>> {
+        self.tree.nodes.at(path).map(|node| NodeView {
+            data: &node.data,
+            stat: node.stat(),
+        })
+    }
+
+    /// Returns the names of a node's children, sorted, whoever may list them; none if there is no such node.
+    pub fn children(&self, path: &str) -> Vec<String> {
+        let children = self
+            .tree
+            .nodes
+            .at(path)
+            .into_iter()
+            .flat_map(|node| node.children.keys());
+        children.map(|name| String::from(&**name)).collect()
+    }
+
+    /// Returns the id of the last transaction.
+    pub fn last_zxid(&self) -> i64 {
+        self.last_zxid
+    }
+
+    /// Counts the nodes, the root among them.
+    pub fn node_count(&self) -> usize {
+        self.tree.nodes.count()
+    }
+
+    /// Counts the watches.
+    pub fn watch_count(&self) -> usize {
+        self.watches.count()
     }
 }

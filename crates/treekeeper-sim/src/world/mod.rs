@@ -16,7 +16,9 @@ use memkeeper::database::{Database, DatabaseOptions, Request};
 
 pub use executor::{Crashable, Executor, TaskId};
 pub use faults::{Fault, Rates};
-pub use network::{ClientId, Lost, Outcome, Sent};
+pub use faults::pause;
+pub use network::{Answering, ClientId, Lost, Outcome, Sent};
+pub use serve::TICK;
 
 use crate::checker::{Checker, Operation};
 use crate::random::Random;

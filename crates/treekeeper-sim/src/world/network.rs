@@ -144,6 +144,9 @@ impl World {
                 if inner.clients[client.0].owner == task && inner.clients[client.0].state != State::Ended {
                     inner.break_connection(client);
                     inner.clients[client.0].state = State::Ended;
+                    let (session, timeout) = (inner.clients[client.0].session.0, inner.clients[client.0].timeout);
+                    inner.checker.at(inner.now);
+                    inner.checker.abandoned(session, timeout);
                 }
             }
             inner.wake(task);
@@ -253,7 +256,7 @@ impl Inner {
         for (index, message) in (0..).zip(outbox) {
             if index < stray {
                 arrives += self.random.below(again / (all + 1)).max(1);
-                self.after(arrives, Due::Stray(client, epoch, message.request, message.sent));
+                self.after(arrives, Due::Stray(client, epoch, message.request.clone(), message.sent));
             }
             if index < lost {
                 self.resolve(message.ticket, Err(Lost::Connection));

@@ -3,7 +3,7 @@
 use memkeeper::database::{ErrorCode, Request, Response, Write};
 
 use super::network::{Message, State};
-use super::{ClientId, Due, Fault, Inner, Lost, MILLISECOND, Micros, Sent, TaskId};
+use super::{ClientId, Due, Fault, Inner, MILLISECOND, Micros, Sent, TaskId};
 use crate::checker::{Operation, Who};
 
 /// How often the server looks at its sessions.
@@ -97,6 +97,8 @@ impl Inner {
         let now = self.clock();
         let result = self.database.call(connection, request, now).result;
         self.database.take_notifications();
+        self.checker.at(self.now);
+        self.checker.heard(session.0);
         if let (true, Some(request)) = (self.trace.is_kept, &copy) {
             let line = told(request, &result);
             let name = self.tasks[self.clients[client.0].owner.0].name.clone();
@@ -155,6 +157,7 @@ impl Inner {
         }
         let ended = self.database.tick(now);
         self.judge_transactions();
+        self.checker.judge_abandoned();
         for client in (0..self.clients.len()).map(ClientId) {
             let at = &self.clients[client.0];
             if at.state == State::Connected && (ended.contains(&at.session) || !self.database.is_alive(at.session)) {

@@ -101,7 +101,15 @@ const TTLS: &[i64] = &[
 ];
 const TIMEOUTS: &[i32] = &[30_000, 40_000, 100_000, 1, 0, -1, i32::MAX, 60_000, 60_001];
 /// Credentials of digest; the first two are those of [`GRANTED`].
-const CREDENTIALS: &[&str] = &["alice:secret", "bob:builder", "alice:wrong", "nocolon", "", ":", "a:b:c"];
+const CREDENTIALS: &[&str] = &[
+    "alice:secret",
+    "bob:builder",
+    "alice:wrong",
+    "nocolon",
+    "",
+    ":",
+    "a:b:c",
+];
 const GRANTED: &[&str] = &[
     "alice:aYXlLOpEooaV1cRAvUL1fp9Qt7E=",
     "bob:4rsXV9JgUbFl9ZE40xENilxlRV8=",
@@ -160,7 +168,8 @@ pub fn sequence(seed: u64) -> Sequence {
 fn must_return(action: &Action) -> bool {
     matches!(
         action,
-        Action::Call(Request::CloseSession | Request::Unknown(_)) | Action::Return(_, Return::Forged | Return::Ahead)
+        Action::Call(Request::CloseSession | Request::Unknown(_))
+            | Action::Return(_, Return::Forged | Return::Ahead)
     )
 }
 
@@ -328,7 +337,9 @@ fn check(random: &mut Random) -> Check {
 }
 
 fn auth(random: &mut Random) -> Request {
-    let scheme = random.pick(&["digest", "digest", "digest", "digest", "ip", "world", "auth", "nobody", ""]);
+    let scheme = random.pick(&[
+        "digest", "digest", "digest", "digest", "ip", "world", "auth", "nobody", "",
+    ]);
     Request::Auth {
         scheme: scheme.to_owned(),
         credential: match random.happens(60) {

@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use super::outbox::{Hold, Item, Share, Taken};
 use super::state::{Opened, Opening, Shared};
 use super::words;
-use crate::wire::{self, Frame, Wants};
+use crate::database::Connect;
+use crate::wire::{self, Frame, Malformed, Wants};
 
 /// Bytes that are read at a time, and that an idle connection may keep.
 const READ_BYTES: usize = 16 * 1024;
@@ -50,11 +51,12 @@ async fn serve(
     let until = Instant::now() + shared.options.greeting_max;
     let first = timeout_at(until, first_message(input, shared)).await??;
     let (connect, wants) = match first {
+        First::Connect(connect, wants) => (connect, wants),
         First::Word(word) => {
             let words = word.answer(shared);
             return output.say_last(input, words.as_bytes()).await;
         }
-        First::Connect(message) => wire::decode_connect(&message).map_err(broken)?,
+        First::Malformed => return output.say_last(input, &[]).await,
     };
     match shared.open(&connect, wants, address) {
         Opening::Open(opened) => {
@@ -72,7 +74,8 @@ async fn serve(
 /// What a connection begins with.
 enum First {
     Word(words::Word),
-    Connect(Vec<u8>),
+    Connect(Connect, Wants),
+    Malformed,
 }
 
 async fn first_message(input: &mut Input<'_>, shared: &Shared) -> io::Result<First> {
@@ -80,10 +83,16 @@ async fn first_message(input: &mut Input<'_>, shared: &Shared) -> io::Result<Fir
         if let Some(word) = input.unread().first_chunk().and_then(words::Word::of) {
             return Ok(First::Word(word));
         }
-        if let Some(message) = input.next_message(shared.options.frame_bytes_max)? {
-            return Ok(First::Connect(message.to_vec()));
+        match input.next_message(shared.options.frame_bytes_max) {
+            Ok(None) => input.read().await?,
+            Ok(Some(message)) => {
+                let connect = wire::decode_connect(message);
+                return Ok(connect.map_or(First::Malformed, |(connect, wants)| {
+                    First::Connect(connect, wants)
+                }));
+            }
+            Err(_) => return Ok(First::Malformed),
         }
-        input.read().await?;
     }
 }
 
@@ -103,10 +112,12 @@ async fn converse(
     let mut releases = shared.faults.releases();
     loop {
         while opened.outbox.bytes() <= UNSENT_BYTES_MAX && !opened.outbox.is_ending() {
-            let Some(message) = input.next_message(shared.options.frame_bytes_max)? else {
-                break;
-            };
-            shared.take(&opened, message).map_err(|_| cut())?;
+            match input.next_message(shared.options.frame_bytes_max) {
+                Ok(Some(message)) => shared.take(&opened, message),
+                Ok(None) => break,
+                // What came before it is answered; after it nothing can be told apart any more.
+                Err(_) => opened.outbox.push(Item::End, Hold::No),
+            }
         }
         let next = output.fill(&opened, &releases, shared);
         if opened.outbox.is_cut() {
@@ -183,10 +194,10 @@ impl<'a> Input<'a> {
     }
 
     /// Returns the next message if all of it has come.
-    fn next_message(&mut self, bytes_max: usize) -> io::Result<Option<&[u8]>> {
+    fn next_message(&mut self, bytes_max: usize) -> Result<Option<&[u8]>, Malformed> {
         let start = self.used;
         let unread = self.buffer.get(start..).unwrap_or_default();
-        match wire::next_frame(unread, bytes_max).map_err(broken)? {
+        match wire::next_frame(unread, bytes_max)? {
             Frame::Whole { message, used } => {
                 self.used += used;
                 Ok(Some(message))
@@ -316,10 +327,6 @@ fn is_held(hold: Hold, now: Instant, released: u64) -> bool {
         Hold::Until(due) => now < due,
         Hold::Released(generation) => released <= generation,
     }
-}
-
-fn broken(malformed: wire::Malformed) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, malformed)
 }
 
 fn cut() -> io::Error {

@@ -157,7 +157,7 @@ impl Outbox {
     /// Queues an item; a connection that has left too much unread is cut instead.
     pub(super) fn push(&self, item: Item, hold: Hold) {
         let mut queue = lock(&self.queue);
-        if queue.is_cut {
+        if queue.is_cut || queue.is_ending {
             return;
         }
         let bytes = item.bytes();
@@ -165,7 +165,7 @@ impl Outbox {
         if all > self.bytes_max || !queue.share.resize(all) {
             queue.cut();
         } else {
-            queue.is_ending |= matches!(item, Item::End);
+            queue.is_ending |= matches!(item, Item::End | Item::HalfReply(..));
             queue.items.push_back(Queued { item, hold, bytes });
         }
         drop(queue);

@@ -19,8 +19,6 @@ use crate::wire::{self, Header, Malformed, Operation, Wants};
 
 /// The zxid of a reply to an operation that is not known.
 const ZXID_UNKNOWN: i64 = -1;
-/// The zxid of a reply to `auth`.
-const ZXID_AUTH: i64 = 0;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -78,10 +76,6 @@ pub(super) enum Opening {
     Dropped,
 }
 
-/// The connection must be dropped at once.
-#[derive(Debug)]
-pub(super) struct Drop;
-
 impl Shared {
     pub(super) fn new(database: Database, options: ServerOptions) -> Shared {
         Shared {
@@ -135,38 +129,41 @@ impl Shared {
     }
 
     /// Takes one request of a connection: applies it and queues its reply.
-    pub(super) fn take(&self, opened: &Opened, message: &[u8]) -> Result<(), Drop> {
+    ///
+    /// A connection that must end is sent what is queued for it, then nothing more.
+    pub(super) fn take(&self, opened: &Opened, message: &[u8]) {
         self.traffic.received.fetch_add(1, Ordering::Relaxed);
-        let (header, body) = wire::decode_header(message).map_err(|_| Drop)?;
+        let Ok((header, body)) = wire::decode_header(message) else {
+            return opened.outbox.push(Item::End, Hold::No);
+        };
         if header.code == Operation::Sasl.code() {
-            wire::decode_sasl(body).map_err(|_| Drop)?;
-            opened.outbox.push(Item::SaslRefusal(header), Hold::No);
-            return Ok(());
+            let refusal = wire::decode_sasl(body).map_or(Item::End, |_| Item::SaslRefusal(header));
+            return opened.outbox.push(refusal, Hold::No);
         }
         let request = wire::decode_request(header.code, body);
         let verdict = self.faults.verdict(request.as_ref().ok());
         if verdict.fault == Some(Fault::CutBefore) {
-            return Err(Drop);
+            return opened.outbox.push(Item::End, Hold::No);
         }
         let mut state = lock(&self.state);
         let now = self.clock.now();
         if verdict.fault == Some(Fault::ExpireSession) {
-            state.expire(opened.connection, now);
-            return Err(Drop);
+            opened.outbox.push(Item::End, Hold::No);
+            return state.expire(opened.connection, now);
         }
         let ends = Ends::of(&request);
         let reply = state.reply(opened.connection, request, now);
         state.deliver();
         let ends = ends.after(&reply);
-        self.queue(opened, header, reply, &verdict)?;
+        // Still under the lock: the reply goes before any event of a later request.
+        self.queue(opened, header, reply, &verdict);
         if ends {
             opened.outbox.push(Item::End, Hold::No);
         }
-        Ok(())
     }
 
-    /// Queues a reply as the plan of faults wants it; the state is locked meanwhile, so that order holds.
-    fn queue(&self, opened: &Opened, header: Header, reply: Reply, verdict: &Verdict) -> Result<(), Drop> {
+    /// Queues a reply as the plan of faults wants it.
+    fn queue(&self, opened: &Opened, header: Header, reply: Reply, verdict: &Verdict) {
         let now = tokio::time::Instant::now();
         let delayed = match verdict.delay.is_zero() {
             true => Hold::No,
@@ -174,14 +171,13 @@ impl Shared {
         };
         let (item, hold) = match verdict.fault {
             None => (Item::Reply(header, reply), delayed),
-            Some(Fault::SwallowReply) => return Ok(()),
+            Some(Fault::SwallowReply) => return,
             Some(Fault::HalfReply) => (Item::HalfReply(header, reply), delayed),
             Some(Fault::Stall) => (Item::Reply(header, reply), Hold::Released(self.faults.released())),
             Some(Fault::StallFor(time)) => (Item::Reply(header, reply), Hold::Until(now + time)),
-            Some(Fault::CutBefore | Fault::CutAfter | Fault::ExpireSession) => return Err(Drop),
+            Some(Fault::CutBefore | Fault::CutAfter | Fault::ExpireSession) => (Item::End, delayed),
         };
         opened.outbox.push(item, hold);
-        Ok(())
     }
 
     /// Lets time pass: sessions end, nodes that are due go.
@@ -226,14 +222,7 @@ impl State {
                     result: Err(ErrorCode::Unimplemented),
                 }
             }
-            Ok(request) => {
-                let is_auth = matches!(request, Request::Auth { .. });
-                let mut reply = self.database.call(connection, request, now);
-                if is_auth {
-                    reply.zxid = ZXID_AUTH;
-                }
-                reply
-            }
+            Ok(request) => self.database.call(connection, request, now),
             // What cannot be read is proof of life all the same.
             Err(malformed) => {
                 let ping = self.database.call(connection, Request::Ping, now);

@@ -87,7 +87,7 @@ fn status(database: &Database, connections: usize, traffic: Traffic, clients: &s
 }
 
 fn monitor(database: &Database, connections: usize, traffic: Traffic) -> String {
-    let facts: [(&str, String); 13] = [
+    let facts: [(&str, String); 14] = [
         ("zk_version", VERSION.to_owned()),
         ("zk_server_state", "standalone".to_owned()),
         ("zk_avg_latency", "0.0".to_owned()),
@@ -100,7 +100,8 @@ fn monitor(database: &Database, connections: usize, traffic: Traffic) -> String 
         ("zk_global_sessions", database.sessions().to_string()),
         ("zk_znode_count", database.node_count().to_string()),
         ("zk_watch_count", database.watch_count().to_string()),
-        ("zk_ephemerals_count", "0".to_owned()),
+        ("zk_ephemerals_count", database.ephemeral_count().to_string()),
+        ("zk_approximate_data_size", database.data_bytes().to_string()),
     ];
     let mut text = String::new();
     for (key, value) in facts {

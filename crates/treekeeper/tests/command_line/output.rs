@@ -231,6 +231,8 @@ fn the_help_of_the_program() {
       set          Set properties of a znode; the others stay
       ln           Set a symbolic link: TARGET is where it leads, SOURCE the path of the link
       resolve      Print the real path, symbolic links resolved
+      demo         Show in twenty seconds what treekeeper does, on an in-memory ZooKeeper of its own
+      dev-server   Serve an in-memory ZooKeeper, for development and CI: never for production
       completions  Print a completion script for a shell
       help         Print this message or the help of the given subcommand(s)
 

@@ -13,6 +13,7 @@ mod data;
 mod demo;
 mod dev_server;
 mod foreground;
+mod help;
 mod history;
 mod minimal;
 mod operator;

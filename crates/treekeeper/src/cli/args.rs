@@ -168,15 +168,17 @@ pub enum Command {
     Ln(LinkArgs),
     /// Print the real path, symbolic links resolved
     Resolve(ResolveArgs),
-    /// Tell the story of treekeeper in twenty seconds, on an in-memory ZooKeeper: needs git and nothing else
+    /// Show in twenty seconds what treekeeper does, on an in-memory ZooKeeper of its own
     ///
-    /// Runs treekeeper's own commands on a git repository and a ZooKeeper that it makes for itself and removes again:
-    /// syncs, plans, a host that lags, ALL STOP, a change by hand and its repair, the way back. Reads neither
-    /// environment nor configuration files. Exits with 0 only if every command ended as the story tells.
+    /// Needs git and nothing else. Runs treekeeper's own commands on a git repository and a ZooKeeper that it makes for
+    /// itself and removes again: syncs, plans, a host that lags, ALL STOP, a change by hand and its repair, the way
+    /// back. Reads neither environment nor configuration files. Exits with 0 only if every command ended as the story
+    /// tells.
     ///
     /// With --zookeeper it plays on a real server instead: below a new znode `treekeeper-demo-...` in the chroot that
     /// is named, which is removed at the end, also after a failure and after Ctrl-C; nothing else there is touched.
-    /// If that server wants credentials or TLS, name a file with them by --config: of it only [auth] counts.
+    /// If that server wants credentials or TLS, name a file with them by --config: of it only [auth] counts,
+    /// and the paths in it must be absolute.
     Demo(DemoArgs),
     /// Serve an in-memory ZooKeeper, for development and CI: never for production
     ///

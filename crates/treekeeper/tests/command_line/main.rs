@@ -15,6 +15,7 @@ mod dev_server;
 mod explain;
 mod fmt;
 mod foreground;
+mod help;
 mod history;
 mod man;
 mod minimal;

@@ -15,6 +15,7 @@ mod man;
 mod offline;
 mod operator;
 mod plan;
+mod sarif;
 mod setup;
 mod status;
 mod sync;

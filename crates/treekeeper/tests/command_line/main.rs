@@ -23,3 +23,4 @@ mod round_trips;
 mod scene;
 mod secrets;
 mod transport;
+mod validate;

@@ -223,6 +223,8 @@ fn the_help_of_the_program() {
                    for convergence, and ends the pause
       lock         Look at the cluster lock
       validate     Parse and merge tree files offline, and report everything that is wrong with them
+      fmt          Put tree files into canonical form: indents, blanks around signs, line ends; comments
+                   and values stay
       parse        Print a parsed tree file as JSON
       tree         Print the live tree, ephemeral znodes included
       export       Print the live tree as a tree file
@@ -231,7 +233,10 @@ fn the_help_of_the_program() {
       set          Set properties of a znode; the others stay
       ln           Set a symbolic link: TARGET is where it leads, SOURCE the path of the link
       resolve      Print the real path, symbolic links resolved
+      explain      Explain a code such as TK0104, or a refusal such as stopped; without one, list them
+                   all
       completions  Print a completion script for a shell
+      man          Write manual pages
       help         Print this message or the help of the given subcommand(s)
 
     Options:
@@ -298,8 +303,8 @@ fn the_help_of_the_program() {
               
               [default: auto]
 
-    Exit codes: 0 done or in sync, 1 error, 2 differences (with --exit-code), 3 refused by policy, 4
-    hosts not converged, 5 stopped, 6 lock held, 7 plan stale, 8 outcome unknown, 64 usage
+    Exit codes: 0 done or in sync, 1 error, 2 differences (where they are asked for), 3 refused by
+    policy, 4 hosts not converged, 5 stopped, 6 lock held, 7 plan stale, 8 outcome unknown, 64 usage
     ");
 }
 

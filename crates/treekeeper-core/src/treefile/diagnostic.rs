@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::SourceFile;
 
-pub use render::{escape, shown_line};
+pub use render::{Region, escape, shown_line};
 
 /// The stable code of a kind of diagnostic, such as `TK0104`; the catalogue of them all is `explain`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

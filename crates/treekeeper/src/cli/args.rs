@@ -1,9 +1,13 @@
 //! Every command, option and help text.
 
+mod offline;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+
+pub use offline::{CompletionsArgs, ExplainArgs, FmtArgs, FormatArg, ManArgs, ParseArgs, ValidateArgs};
+use offline::{EXPLAIN_EXAMPLES, FMT_EXAMPLES, MAN_EXAMPLES, VALIDATE_EXAMPLES};
 
 /// GitOps for Apache ZooKeeper: keeps the tree of a cluster equal to tree files in git.
 #[derive(Debug, Parser)]
@@ -148,6 +152,7 @@ pub enum Command {
     /// Look at the cluster lock
     Lock(LockArgs),
     /// Parse and merge tree files offline, and report everything that is wrong with them
+    #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
     /// Put tree files into canonical form: indents, blanks around signs, line ends; comments and values stay
     #[command(after_help = FMT_EXAMPLES)]
@@ -282,40 +287,6 @@ pub enum LockCommand {
     Show,
 }
 
-/// Options of `validate`.
-#[derive(Debug, Args)]
-pub struct ValidateArgs {
-    /// Tree files, or one directory of them
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-}
-
-const FMT_EXAMPLES: &str = "Examples:
-  treekeeper fmt trees                 format trees/*.zk and trees/*.zkx
-  treekeeper fmt --check trees         for CI: show what differs, write nothing, exit with 2
-  treekeeper fmt - < a.zk              for editors: from standard input to standard output
-
-A file with errors is left as it is and its errors are printed (exit code 1). Symbolic links are refused, as a commit
-that holds one is.";
-
-/// Options of `fmt`.
-#[derive(Debug, Args)]
-pub struct FmtArgs {
-    /// Write nothing; show what is not in canonical form, and exit with 2 if anything is not
-    #[arg(long)]
-    pub check: bool,
-    /// Tree files, directories of them (only files directly in them), or - for standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-}
-
-/// Options of `parse`.
-#[derive(Debug, Args)]
-pub struct ParseArgs {
-    /// The tree file, or - for standard input
-    pub file: PathBuf,
-}
-
 /// Options of `tree`.
 #[derive(Debug, Args)]
 pub struct TreeArgs {
@@ -439,36 +410,4 @@ pub struct DevServerArgs {
     /// Let --listen name an address that other machines can reach; everybody there may read and write everything
     #[arg(long)]
     pub allow_remote: bool,
-}
-
-/// Options of `completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    pub shell: Shell,
-}
-
-const EXPLAIN_EXAMPLES: &str = "Examples:
-  treekeeper explain TK0104            what a diagnostic means, and how to put it right
-  treekeeper explain delete budget     what a refusal means, and who lifts it
-  treekeeper explain                   one line for each code";
-
-/// Options of `explain`.
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// The code or the name; words of a name may stand apart [default: list them all]
-    #[arg(value_name = "CODE")]
-    pub code: Vec<String>,
-}
-
-const MAN_EXAMPLES: &str = "Examples:
-  treekeeper man | man -l -            read the page of the program
-  treekeeper man man1                  write a page for the program and one for each command into man1";
-
-/// Options of `man`.
-#[derive(Debug, Args)]
-pub struct ManArgs {
-    /// Where the pages are written, one for each command [default: print the page of the program]
-    #[arg(value_name = "DIR")]
-    pub directory: Option<PathBuf>,
 }

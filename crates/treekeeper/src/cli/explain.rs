@@ -69,8 +69,8 @@ fn unknown(wanted: &str) -> Problem {
     })
 }
 
-/// Lays an entry out for a terminal.
-fn page(entry: &Entry) -> String {
+/// Lays an entry out as text.
+pub fn page(entry: &Entry) -> String {
     let mut out = format!("{} {}: {}\n\n", entry.code, entry.name, entry.title);
     out.push_str(&wrapped(&entry.text));
     for sample in &entry.samples {

@@ -18,6 +18,7 @@ mod man;
 mod offline;
 mod operator;
 mod plan;
+mod sarif;
 mod setup;
 mod status;
 mod sync;

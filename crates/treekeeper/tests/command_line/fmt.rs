@@ -1,5 +1,8 @@
 //! `fmt`: what it writes, what it leaves alone, and what it says; no server and no repository is needed.
 
+// A broken case must end the test, in helpers as well.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

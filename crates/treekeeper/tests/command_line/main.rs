@@ -27,3 +27,4 @@ mod round_trips;
 mod scene;
 mod secrets;
 mod transport;
+mod validate;

@@ -128,9 +128,4 @@ impl Pair {
         };
         (play::play(sequence, real, run), play::play(sequence, ours, run))
     }
-
-    /// Returns how often sequences were played; the next one's root has this number.
-    pub fn runs(&self) -> usize {
-        self.runs
-    }
 }

@@ -173,6 +173,6 @@ proptest! {
         prop_assert_eq!(comments(&once), comments(&text));
         let twice = canonical(&source(&once), &limits).map_err(|_| TestCaseError::fail("once is wrong"))?;
         prop_assert_eq!(&twice, &once, "{:?}", text);
-        prop_assert!(once.lines().all(|line| Content::new(line).indent % 2 == 0));
+        prop_assert!(once.lines().all(|line| Content::new(line).indent.is_multiple_of(2)));
     }
 }

@@ -24,6 +24,7 @@ mod output;
 mod reader;
 mod refusals;
 mod round_trips;
+mod sarif;
 mod scene;
 mod secrets;
 mod transport;

@@ -50,12 +50,15 @@ fn explore_all(models: &[Options]) -> Vec<Explored> {
                     && let Some(options) = models.get(index)
                 {
                     let result = explore(options);
-                    explored.lock().unwrap().push((index, result));
+                    explored
+                        .lock()
+                        .expect("no explorer panicked")
+                        .push((index, result));
                 }
             });
         }
     });
-    let mut explored = explored.into_inner().unwrap();
+    let mut explored = explored.into_inner().expect("no explorer panicked");
     explored.sort_by_key(|(index, _)| *index);
     explored.into_iter().map(|(_, explored)| explored).collect()
 }

@@ -6,7 +6,7 @@ use crate::support::treekeeper::Treekeeper;
 
 #[test]
 fn the_help_of_the_program() {
-    assert_snapshot!(Treekeeper::offline().stdout(&["--help"]), @r"
+    assert_snapshot!(Treekeeper::offline().stdout(&["--help"]), @"
     GitOps for Apache ZooKeeper: keeps the tree of a cluster equal to tree files in git
 
     Usage: treekeeper [OPTIONS] <COMMAND>
@@ -22,6 +22,8 @@ fn the_help_of_the_program() {
                    for convergence, and ends the pause
       lock         Look at the cluster lock
       validate     Parse and merge tree files offline, and report everything that is wrong with them
+      fmt          Put tree files into canonical form: indents, blanks around signs, line ends; comments
+                   and values stay
       parse        Print a parsed tree file as JSON
       tree         Print the live tree, ephemeral znodes included
       export       Print the live tree as a tree file
@@ -32,7 +34,10 @@ fn the_help_of_the_program() {
       resolve      Print the real path, symbolic links resolved
       demo         Show in twenty seconds what treekeeper does, on an in-memory ZooKeeper of its own
       dev-server   Serve an in-memory ZooKeeper, for development and CI: never for production
+      explain      Explain a code such as TK0104, or a refusal such as stopped; without one, list them
+                   all
       completions  Print a completion script for a shell
+      man          Write manual pages
       help         Print this message or the help of the given subcommand(s)
 
     Options:
@@ -99,8 +104,8 @@ fn the_help_of_the_program() {
               
               [default: auto]
 
-    Exit codes: 0 done or in sync, 1 error, 2 differences (with --exit-code), 3 refused by policy, 4
-    hosts not converged, 5 stopped, 6 lock held, 7 plan stale, 8 outcome unknown, 64 usage
+    Exit codes: 0 done or in sync, 1 error, 2 differences (where they are asked for), 3 refused by
+    policy, 4 hosts not converged, 5 stopped, 6 lock held, 7 plan stale, 8 outcome unknown, 64 usage
     ");
 }
 

@@ -167,7 +167,9 @@ fn response_bytes(response: &Response) -> usize {
         Response::ChildrenAndStat(names, _) => texts_bytes(names) + STAT_BYTES,
         Response::Multi(results) => results.iter().map(result_bytes).sum::<usize>() + MULTI_HEADER_BYTES,
         Response::Identities(identities) => {
-            let bytes = identities.iter().map(|id| text_bytes(&id.scheme) + text_bytes(&id.id));
+            let bytes = identities
+                .iter()
+                .map(|id| text_bytes(&id.scheme) + text_bytes(&id.id));
             bytes.sum::<usize>() + 4
         }
     }

@@ -49,7 +49,11 @@ pub struct Difference {
 impl Types {
     /// Returns the kind of servers that a seed is played on.
     pub fn of(seed: u64) -> Types {
-        if seed.is_multiple_of(2) { Types::Extended } else { Types::Plain }
+        if seed.is_multiple_of(2) {
+            Types::Extended
+        } else {
+            Types::Plain
+        }
     }
 }
 
@@ -122,14 +126,6 @@ impl Pair {
             address: self.memkeeper.address(),
             tamper,
         };
-        (
-            play::play(sequence, real, run),
-            play::play(sequence, ours, run),
-        )
-    }
-
-    /// Returns how often sequences were played; the next one's root has this number.
-    pub fn runs(&self) -> usize {
-        self.runs
+        (play::play(sequence, real, run), play::play(sequence, ours, run))
     }
 }

@@ -189,7 +189,11 @@ impl Player {
             },
         };
         // A new session has nothing to do with the old connection: nobody would cut that.
-        let leave = if how == Return::Fresh { Leave::HangUp } else { leave };
+        let leave = if how == Return::Fresh {
+            Leave::HangUp
+        } else {
+            leave
+        };
         let mut lines = Vec::new();
         if leave == Leave::HangUp && client.is_connected() {
             client.finish();

@@ -49,7 +49,11 @@ impl Names {
             ))
         })();
         // The last byte says whether the server is read-only.
-        let whole = if message.len() == GREETING_BYTES { "" } else { " ODD LENGTH" };
+        let whole = if message.len() == GREETING_BYTES {
+            ""
+        } else {
+            " ODD LENGTH"
+        };
         reader.finish(text) + whole
     }
 
@@ -192,15 +196,21 @@ impl<'a> Reader<'a> {
     /// Text that is no UTF-8 is shown by its bytes.
     fn text(&mut self) -> Read<String> {
         let bytes = self.bytes()?;
-        Ok(bytes.map_or_else(|| "null".to_owned(), |bytes| match std::str::from_utf8(bytes) {
-            Ok(text) => format!("{text:?}"),
-            Err(_) => format!("b\"{}\"", bytes.escape_ascii()),
-        }))
+        Ok(bytes.map_or_else(
+            || "null".to_owned(),
+            |bytes| match std::str::from_utf8(bytes) {
+                Ok(text) => format!("{text:?}"),
+                Err(_) => format!("b\"{}\"", bytes.escape_ascii()),
+            },
+        ))
     }
 
     fn data(&mut self) -> Read<String> {
         let bytes = self.bytes()?;
-        Ok(bytes.map_or_else(|| "null".to_owned(), |bytes| format!("b\"{}\"", bytes.escape_ascii())))
+        Ok(bytes.map_or_else(
+            || "null".to_owned(),
+            |bytes| format!("b\"{}\"", bytes.escape_ascii()),
+        ))
     }
 
     fn bytes(&mut self) -> Read<Option<&'a [u8]>> {

@@ -44,7 +44,11 @@ fn shown(step: &Step) -> String {
     match &step.action {
         Action::Call(request) => format!("{} calls {request:?}", step.who),
         Action::Bytes { operation, body } => {
-            format!("{} sends operation {operation} b\"{}\"", step.who, body.escape_ascii())
+            format!(
+                "{} sends operation {operation} b\"{}\"",
+                step.who,
+                body.escape_ascii()
+            )
         }
         Action::Return(leave, how) => format!("{} reconnects: {leave:?}, {how:?}", step.who),
     }

@@ -73,9 +73,7 @@ impl Sequence {
         while size > 0 {
             for start in (0..self.steps.len()).step_by(size) {
                 let mut sequence = self.clone();
-                sequence
-                    .steps
-                    .drain(start..(start + size).min(self.steps.len()));
+                sequence.steps.drain(start..(start + size).min(self.steps.len()));
                 smaller.push(sequence);
             }
             size /= 2;

@@ -6,7 +6,7 @@ use super::watches::Mode;
 use super::writes::Done;
 use super::{
     AddWatchMode, ConnectionId, Create, CreateReply, Database, ErrorCode, EventKind, Millis, MultiResult,
-    Notification, Reply, Request, Response, SessionId, Watches, Write, access,
+    Notification, Reply, Request, Response, SessionId, Unread, Watches, Write, access,
 };
 
 type Outcome = Result<Response, ErrorCode>;
@@ -32,6 +32,23 @@ impl Database {
         };
         let result = self.answer(caller, request);
         self.reply(result)
+    }
+
+    /// Answers a request that could not be read with `error`; the session's time begins anew.
+    ///
+    /// A write takes a transaction as every failed one does.
+    pub fn refuse(
+        &mut self,
+        connection: ConnectionId,
+        unread: Unread,
+        error: ErrorCode,
+        now: Millis,
+    ) -> Reply {
+        let ping = self.call(connection, Request::Ping, now);
+        if ping.result.is_ok() && unread == Unread::Write {
+            self.last_zxid += 1;
+        }
+        self.reply(ping.result.and(Err(error)))
     }
 
     fn reply(&self, result: Outcome) -> Reply {

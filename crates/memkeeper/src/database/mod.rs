@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub use acl::{Acl, Identity, Permissions};
 pub use error::ErrorCode;
 pub use request::{
-    AddWatchMode, Check, Create, CreateMode, CreateReply, Delete, Reads, Request, SetData, WatchKind,
+    AddWatchMode, Check, Create, CreateMode, CreateReply, Delete, Reads, Request, SetData, Unread, WatchKind,
     Watches, Write,
 };
 pub use response::{MultiResult, Reply, Response};

@@ -72,6 +72,15 @@ pub enum Request {
     Unknown(i32),
 }
 
+/// What a request would have been that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// A read: nothing happens.
+    Read,
+    /// A write, which takes a transaction even so.
+    Write,
+}
+
 /// A node to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Create {

@@ -13,7 +13,7 @@ use super::faults::{Fault, Faults, Verdict};
 use super::outbox::{Budget, Hold, Item, Outbox};
 use super::{ServerOptions, lock};
 use crate::database::{
-    Connect, Connected, ConnectionId, Database, ErrorCode, Millis, Reply, Request, SessionId,
+    Connect, Connected, ConnectionId, Database, ErrorCode, Millis, Reply, Request, SessionId, Unread,
 };
 use crate::wire::{self, Header, Malformed, Operation, Wants};
 
@@ -141,6 +141,10 @@ impl Shared {
             return opened.outbox.push(refusal, Hold::No);
         }
         let request = wire::decode_request(header.code, body);
+        if request.is_err() && header.code == Operation::Auth.code() {
+            // The real server reads this one where nothing can be replied any more.
+            return opened.outbox.push(Item::End, Hold::No);
+        }
         let verdict = self.faults.verdict(request.as_ref().ok());
         if verdict.fault == Some(Fault::CutBefore) {
             return opened.outbox.push(Item::End, Hold::No);
@@ -152,7 +156,7 @@ impl Shared {
             return state.expire(opened.connection, now);
         }
         let ends = Ends::of(&request);
-        let reply = state.reply(opened.connection, request, now);
+        let reply = state.reply(opened.connection, header.code, request, now);
         state.deliver();
         let ends = ends.after(&reply);
         // Still under the lock: the reply goes before any event of a later request.
@@ -213,7 +217,13 @@ impl Traffic {
 }
 
 impl State {
-    fn reply(&mut self, connection: ConnectionId, request: Result<Request, Malformed>, now: Millis) -> Reply {
+    fn reply(
+        &mut self,
+        connection: ConnectionId,
+        code: i32,
+        request: Result<Request, Malformed>,
+        now: Millis,
+    ) -> Reply {
         match request {
             Ok(Request::Unknown(_)) => {
                 self.database.call(connection, Request::Ping, now);
@@ -223,13 +233,12 @@ impl State {
                 }
             }
             Ok(request) => self.database.call(connection, request, now),
-            // What cannot be read is proof of life all the same.
             Err(malformed) => {
-                let ping = self.database.call(connection, Request::Ping, now);
-                Reply {
-                    zxid: ping.zxid,
-                    result: ping.result.and(Err(malformed.code())),
-                }
+                let taken = match Operation::from_code(code).is_some_and(Operation::is_write) {
+                    true => Unread::Write,
+                    false => Unread::Read,
+                };
+                self.database.refuse(connection, taken, malformed.code(), now)
             }
         }
     }

@@ -88,6 +88,25 @@ impl Operation {
         self as i32
     }
 
+    /// Tells whether a request of this kind takes a transaction even if its fields cannot be read.
+    ///
+    /// `reconfig` is none of them: the real server reads it first.
+    pub fn is_write(self) -> bool {
+        matches!(
+            self,
+            Operation::Create
+                | Operation::Create2
+                | Operation::CreateContainer
+                | Operation::CreateTtl
+                | Operation::Delete
+                | Operation::DeleteContainer
+                | Operation::SetData
+                | Operation::SetAcl
+                | Operation::Check
+                | Operation::Multi
+        )
+    }
+
     /// Returns the operation that a request is sent by; an unknown request has none.
     pub fn of(request: &Request) -> Option<Operation> {
         Some(match request {

@@ -89,6 +89,8 @@ const ELSEWHERE: &[&str] = &[
     "\u{1f600}",
 ];
 const VERSIONS: &[i32] = &[-1, -1, -1, -1, 0, 0, 0, 1, 1, 2, 3, -2, i32::MIN, i32::MAX];
+/// Versions that no node has: to a check alone that succeeds the real server never replies.
+const NEVER: &[i32] = &[-2, 1000, i32::MIN, i32::MAX];
 const TTLS: &[i64] = &[
     1,
     100_000,
@@ -205,7 +207,10 @@ fn request(random: &mut Random) -> Request {
             version: random.pick(VERSIONS),
         },
         90..94 => auth(random),
-        94..96 => Request::Check(check(random)),
+        94..96 => Request::Check(Check {
+            version: random.pick(NEVER),
+            ..check(random)
+        }),
         96 => Request::Sync { path: path(random) },
         97 => random.pick(&[Request::CloseSession, Request::Reconfig]),
         98 => random.pick(&[Request::Ping, Request::Unknown(0)]),
@@ -396,8 +401,13 @@ fn node(random: &mut Random) -> String {
 }
 
 /// A request that was cut, that has too much, or with another number somewhere.
+///
+/// It is never a check, which might succeed: to that the real server never replies.
 fn damaged(random: &mut Random) -> Action {
-    let request = request(random);
+    let request = match request(random) {
+        Request::Check(check) => Request::Sync { path: check.path },
+        request => request,
+    };
     let mut operation = Operation::of(&request).map_or(0, Operation::code);
     let mut frame = Vec::new();
     encode_request(&mut frame, 0, &request);
@@ -410,6 +420,9 @@ fn damaged(random: &mut Random) -> Action {
             body[at..at + 4].copy_from_slice(&random.pick(DAMAGE).to_be_bytes());
         }
         _ => operation = i32::try_from(random.below(110)).expect("a small number"),
+    }
+    if operation == Operation::Check.code() {
+        operation = Operation::Delete.code();
     }
     Action::Bytes { operation, body }
 }

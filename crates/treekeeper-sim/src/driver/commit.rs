@@ -23,24 +23,35 @@ enum Verdict {
     Unknown(String),
 }
 
-/// Applies the commitment's transactions in order, at most `in_flight_max` at once.
+/// Applies the commitment's transactions in order: the first alone, then at most `in_flight_max` at once.
 pub async fn commit(session: &Session, commitment: &Commitment, number: usize) -> CommitAnswer {
     let mut waiting: VecDeque<(usize, &Transaction)> = commitment.transactions.iter().enumerate().collect();
     let mut in_flight = VecDeque::new();
     let mut last_zxid = None;
     let mut trouble: Option<CommitAnswer> = None;
+    let mut room = 1;
     loop {
-        while trouble.is_none() && in_flight.len() < commitment.in_flight_max.max(1) {
-            let Some((index, transaction)) = waiting.pop_front() else { break };
+        while trouble.is_none() && in_flight.len() < room {
+            let Some((index, transaction)) = waiting.pop_front() else {
+                break;
+            };
             let request = encode(transaction, &commitment.plan);
-            let sent = session.operation().map(|operation| Sent::Transaction(operation, number, index));
-            let fault = session.meet_fault(session.world().with(|inner| inner.rates.per_commit)).await;
+            let sent = session
+                .operation()
+                .map(|operation| Sent::Transaction(operation, number, index));
+            let fault = session
+                .meet_fault(session.world().with(|inner| inner.rates.per_commit))
+                .await;
             let deadline = session.in_world_time(session.deadline());
-            let answering = session.world().send(session.client, request.clone(), sent, fault, deadline);
+            let answering = session
+                .world()
+                .send(session.client, request.clone(), sent, fault, deadline);
             in_flight.push_back((index, request, answering));
             session.meet_fault_after(fault).await;
         }
-        let Some((index, request, answering)) = in_flight.pop_front() else { break };
+        let Some((index, request, answering)) = in_flight.pop_front() else {
+            break;
+        };
         let mut outcome = answering.await;
         if matches!(outcome, Err(Lost::Connection)) && session.access.bug == Some(Bug::BlindRetry) {
             outcome = session.world().call(session.client, request).await;
@@ -49,9 +60,16 @@ pub async fn commit(session: &Session, commitment: &Commitment, number: usize) -
             continue;
         }
         match verdict(outcome) {
-            Verdict::Applied(zxid) => last_zxid = zxid.or(last_zxid),
+            Verdict::Applied(zxid) => {
+                last_zxid = zxid.or(last_zxid);
+                room = commitment.in_flight_max.max(1);
+            }
             Verdict::Rejected(operation, code) => {
-                trouble = Some(CommitAnswer::Rejected { transaction: index, operation, cause: op_fault(code) });
+                trouble = Some(CommitAnswer::Rejected {
+                    transaction: index,
+                    operation,
+                    cause: op_fault(code),
+                });
             }
             Verdict::Unknown(reason) => trouble = Some(CommitAnswer::Unknown(reason)),
         }
@@ -62,17 +80,22 @@ pub async fn commit(session: &Session, commitment: &Commitment, number: usize) -
 fn verdict(outcome: Outcome) -> Verdict {
     match outcome {
         Ok(Ok(Response::Multi(results))) => {
-            let is_failed = results.iter().any(|result| matches!(result, MultiResult::Error(_)));
+            let is_failed = results
+                .iter()
+                .any(|result| matches!(result, MultiResult::Error(_)));
             if !is_failed {
                 return Verdict::Applied(results.iter().rev().find_map(|result| match result {
                     MultiResult::Set(stat) => Some(Zxid(stat.mzxid)),
                     _ => None,
                 }));
             }
-            let first = results.iter().enumerate().find_map(|(index, result)| match result {
-                MultiResult::Error(Some(code)) => Some((index, *code)),
-                _ => None,
-            });
+            let first = results
+                .iter()
+                .enumerate()
+                .find_map(|(index, result)| match result {
+                    MultiResult::Error(Some(code)) => Some((index, *code)),
+                    _ => None,
+                });
             match first {
                 Some((index, code)) => Verdict::Rejected(Some(index), code),
                 None => Verdict::Unknown("a multi that failed nowhere".to_owned()),
@@ -100,22 +123,41 @@ fn encode(transaction: &Transaction, plan: &Plan) -> Request {
         let path = change.path().as_str().to_owned();
         match change {
             Change::Create { data, .. } => Write::Create(Create::open(path, data, CreateMode::Persistent)),
-            Change::Set { data, version, .. } => {
-                Write::SetData(SetData { path, data: data[..].into(), version: version.0 })
-            }
-            Change::Delete { version, .. } => Write::Delete(Delete { path, version: version.0 }),
+            Change::Set { data, version, .. } => Write::SetData(SetData {
+                path,
+                data: data[..].into(),
+                version: version.0,
+            }),
+            Change::Delete { version, .. } => Write::Delete(Delete {
+                path,
+                version: version.0,
+            }),
         }
     });
     let head = transaction.head.iter().map(write);
-    Request::Multi(head.chain(changes).chain(transaction.tail.iter().map(write)).collect())
+    Request::Multi(
+        head.chain(changes)
+            .chain(transaction.tail.iter().map(write))
+            .collect(),
+    )
 }
 
 fn write(op: &Op) -> Write {
     let path = op.path().as_str().to_owned();
     match op {
-        Op::Check(_, version) => Write::Check(Check { path, version: version.0 }),
-        Op::Set(_, data, version) => Write::SetData(SetData { path, data: data[..].into(), version: version.0 }),
-        Op::Delete(_, version) => Write::Delete(Delete { path, version: version.0 }),
+        Op::Check(_, version) => Write::Check(Check {
+            path,
+            version: version.0,
+        }),
+        Op::Set(_, data, version) => Write::SetData(SetData {
+            path,
+            data: data[..].into(),
+            version: version.0,
+        }),
+        Op::Delete(_, version) => Write::Delete(Delete {
+            path,
+            version: version.0,
+        }),
     }
 }
 
@@ -123,7 +165,12 @@ fn write(op: &Op) -> Write {
 pub async fn settle(session: &Session, candidates: &[ZnodePath]) -> Result<bool, Trouble> {
     let deadline = session.deadline();
     for _ in 0..BARRIERS_MAX {
-        let check = |path: &ZnodePath| Write::Check(Check { path: path.as_str().to_owned(), version: 0 });
+        let check = |path: &ZnodePath| {
+            Write::Check(Check {
+                path: path.as_str().to_owned(),
+                version: 0,
+            })
+        };
         let request = Request::Multi(candidates.iter().map(check).collect());
         match verdict(session.once("settling", request, None, deadline).await?) {
             Verdict::Applied(_) => return Ok(true),

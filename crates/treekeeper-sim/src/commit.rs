@@ -51,7 +51,11 @@ impl Desired {
         let mut desired = Desired::default();
         for file in files {
             for (path, properties) in &file.nodes {
-                desired.nodes.entry(path.clone()).or_default().extend(properties.clone());
+                desired
+                    .nodes
+                    .entry(path.clone())
+                    .or_default()
+                    .extend(properties.clone());
                 if file.name.ends_with(".zk") {
                     desired.trimmed.insert(root_of(path).to_owned());
                 }

@@ -46,11 +46,20 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Violation { invariant, what, zxid, seed, trace } = self;
+        let Violation {
+            invariant,
+            what,
+            zxid,
+            seed,
+            trace,
+        } = self;
         for line in trace {
             writeln!(formatter, "{line}")?;
         }
         writeln!(formatter, "{invariant} is violated at zxid {zxid:x}: {what}")?;
-        write!(formatter, "replay: cargo run -p treekeeper-sim -- --seed {seed} --trace")
+        write!(
+            formatter,
+            "replay: cargo run -p treekeeper-sim -- --seed {seed} --trace"
+        )
     }
 }

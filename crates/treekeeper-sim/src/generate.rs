@@ -26,9 +26,18 @@ const NODES_MAX: usize = 15;
 /// Returns the first commit of a repository.
 pub fn first(random: &mut Random) -> Commit {
     let mut files = vec![
-        FileModel { name: "base.zk".to_owned(), ..FileModel::default() },
-        FileModel { name: "more.zk".to_owned(), ..FileModel::default() },
-        FileModel { name: "over.zkx".to_owned(), ..FileModel::default() },
+        FileModel {
+            name: "base.zk".to_owned(),
+            ..FileModel::default()
+        },
+        FileModel {
+            name: "more.zk".to_owned(),
+            ..FileModel::default()
+        },
+        FileModel {
+            name: "over.zkx".to_owned(),
+            ..FileModel::default()
+        },
     ];
     let nodes = random.between(3, 10) as usize;
     while count(&files) < nodes {
@@ -93,7 +102,10 @@ fn add_node(random: &mut Random, files: &mut [FileModel]) {
     } else {
         format!("{}/{}", random.pick(&parents), random.pick(&NAMES))
     };
-    let elsewhere = files[1 - file].nodes.keys().any(|other| root_of(other) == root_of(&path));
+    let elsewhere = files[1 - file]
+        .nodes
+        .keys()
+        .any(|other| root_of(other) == root_of(&path));
     let deep = path.matches('/').count() > 4;
     if !elsewhere && !deep {
         files[file].nodes.entry(path).or_insert(properties);
@@ -109,7 +121,8 @@ fn remove_node(random: &mut Random, files: &mut [FileModel]) {
     let path = random.pick(&paths).clone();
     let below = format!("{path}/");
     for file in files {
-        file.nodes.retain(|other, _| *other != path && !other.starts_with(&below));
+        file.nodes
+            .retain(|other, _| *other != path && !other.starts_with(&below));
     }
 }
 
@@ -134,8 +147,10 @@ fn change_node(random: &mut Random, files: &mut [FileModel]) {
 
 /// Lets the overlay say something of a node of the others, or of one below, or of a root of its own.
 fn overlay(random: &mut Random, files: &mut [FileModel]) {
-    let paths: Vec<(String, bool)> =
-        files[..2].iter().flat_map(|file| file.nodes.iter().map(|(path, at)| (path.clone(), is_raw(at)))).collect();
+    let paths: Vec<(String, bool)> = files[..2]
+        .iter()
+        .flat_map(|file| file.nodes.iter().map(|(path, at)| (path.clone(), is_raw(at))))
+        .collect();
     let (path, raw) = if paths.is_empty() || random.below(4) == 0 {
         (format!("/{OVERLAY_ROOT}"), false)
     } else {
@@ -150,7 +165,11 @@ fn overlay(random: &mut Random, files: &mut [FileModel]) {
     }
     let mut added = Properties::new();
     added.insert("layer".to_owned(), Value::from(random.below(9)));
-    let place = if raw || random.below(3) == 0 { format!("{path}/over") } else { path };
+    let place = if raw || random.below(3) == 0 {
+        format!("{path}/over")
+    } else {
+        path
+    };
     over.insert(place, added);
 }
 
@@ -192,7 +211,12 @@ fn value(random: &mut Random) -> Value {
         5 => Value::Array(vec![Value::from(1), Value::from("two"), Value::Null]),
         6 => {
             let entries = BTreeMap::from([("x", random.below(5)), ("y", 2)]);
-            Value::Object(entries.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect())
+            Value::Object(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), Value::from(value)))
+                    .collect(),
+            )
         }
         7 => Value::from("caf\u{e9} \u{1F600}\n\"quoted\" 'so'"),
         _ => Value::from(format!("value {}", random.below(1_000))),

@@ -25,7 +25,10 @@ struct Arguments {
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
-    let options = Options { is_printed: arguments.trace, ..Options::default() };
+    let options = Options {
+        is_printed: arguments.trace,
+        ..Options::default()
+    };
     let (first, seeds) = match arguments.seed {
         Some(seed) => (seed, 1),
         None => (arguments.first, arguments.seeds),
@@ -44,7 +47,9 @@ fn main() -> std::process::ExitCode {
             }
         }
     }
-    counts.iter().for_each(|(what, count)| println!("{count:>10} {what}"));
+    counts
+        .iter()
+        .for_each(|(what, count)| println!("{count:>10} {what}"));
     println!("{violations} violations");
     std::process::ExitCode::from(u8::from(violations > 0))
 }

@@ -55,8 +55,10 @@ fn expression(value: &Value, raw: bool) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Object(entries) => {
-            let entries: Vec<_> =
-                entries.iter().map(|(key, item)| format!("{}: {}", quoted(key, raw), expression(item, raw))).collect();
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, item)| format!("{}: {}", quoted(key, raw), expression(item, raw)))
+                .collect();
             format!("{{{}}}", entries.join(", "))
         }
     }

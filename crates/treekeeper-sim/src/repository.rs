@@ -35,7 +35,11 @@ impl Repository {
     pub fn new(first: Commit) -> Repository {
         let root = first.revision.clone();
         let commits = BTreeMap::from([(root.clone(), Rc::new(first))]);
-        Repository(Rc::new(RefCell::new(Inner { tip: root.clone(), root, commits })))
+        Repository(Rc::new(RefCell::new(Inner {
+            tip: root.clone(),
+            root,
+            commits,
+        })))
     }
 
     /// Returns the id of the first commit, which is the repository's identity.

@@ -28,7 +28,11 @@ pub struct Options {
 /// # Errors
 /// The first violation, with the events before it.
 pub fn run(seed: u64, options: &Options) -> Result<Counts, Box<Violation>> {
-    let tracing = if options.is_printed { Tracing::Print } else { Tracing::Off };
+    let tracing = if options.is_printed {
+        Tracing::Print
+    } else {
+        Tracing::Off
+    };
     match play(seed, options, tracing) {
         // The same seed is the same run: once more, with the last events kept.
         Err(_) if tracing == Tracing::Off => play(seed, options, Tracing::Last),
@@ -43,7 +47,12 @@ fn play(seed: u64, options: &Options, tracing: Tracing) -> Result<Counts, Box<Vi
     let span = random.between(5, 25) * SECOND;
     let world = World::new(random, Checker::new(repository.clone()), tracing);
     world.with(|inner| inner.request_bytes_max = setting.request_bytes_max);
-    let scene = Rc::new(Scene { world: world.clone(), repository, is_calm: Cell::new(false), setting });
+    let scene = Rc::new(Scene {
+        world: world.clone(),
+        repository,
+        is_calm: Cell::new(false),
+        setting,
+    });
     let mut executor = Executor::new(world.clone());
     executor.run(story(scene, rates, span));
     match world.violation() {
@@ -54,28 +63,55 @@ fn play(seed: u64, options: &Options, tracing: Tracing) -> Result<Counts, Box<Vi
 
 /// Draws what a seed decides beforehand.
 fn setting(random: &mut Random, options: &Options) -> (Setting, Rates) {
-    let style = *random.pick(&[LockStyle::Zktools, LockStyle::Zktools, LockStyle::Kazoo, LockStyle::Both]);
+    let style = *random.pick(&[
+        LockStyle::Zktools,
+        LockStyle::Zktools,
+        LockStyle::Kazoo,
+        LockStyle::Both,
+    ]);
     let mut locks = vec![style; random.between(1, 3) as usize];
     if random.below(8) == 0 {
         locks[0] = LockStyle::Zktools;
     }
     let is_small = random.below(2) == 0;
-    let (transaction_bytes_max, operations_max) =
-        if is_small { (random.between(1_500, 3_000) as usize, random.between(4, 12) as usize) } else { (1 << 19, 5_000) };
+    let (transaction_bytes_max, operations_max) = if is_small {
+        (
+            random.between(1_500, 3_000) as usize,
+            random.between(4, 12) as usize,
+        )
+    } else {
+        (1 << 19, 5_000)
+    };
     let setting = Setting {
         locks,
         session_timeout: random.between(400, 3_000) * MILLISECOND,
         transaction_bytes_max,
         operations_max,
-        request_bytes_max: if is_small { transaction_bytes_max + 1_000 } else { 1_048_575 },
+        request_bytes_max: if is_small {
+            transaction_bytes_max + 1_000
+        } else {
+            1_048_575
+        },
         deletes_max: random.between(1, 12) as usize,
         bug: options.bug,
     };
     let rates = match random.below(4) {
         0 => Rates::default(),
-        1 => Rates { per_call: 4, per_commit: 40, git: 10 },
-        2 => Rates { per_call: 15, per_commit: 150, git: 30 },
-        _ => Rates { per_call: 40, per_commit: 300, git: 30 },
+        1 => Rates {
+            per_call: 4,
+            per_commit: 40,
+            git: 10,
+        },
+        2 => Rates {
+            per_call: 15,
+            per_commit: 150,
+            git: 30,
+        },
+        _ => Rates {
+            per_call: 40,
+            per_commit: 300,
+            git: 30,
+        },
     };
     (setting, rates)
 }
@@ -134,10 +170,20 @@ async fn aftermath(scene: &Rc<Scene>) {
         scene.repository.push(fixed);
     }
     let revision = scene.repository.tip().revision.clone();
-    let ask = Ask { adopt: true, any_history: true, allow_delete: Some(1_000), ..Ask::default() };
+    let ask = Ask {
+        adopt: true,
+        any_history: true,
+        allow_delete: Some(1_000),
+        ..Ask::default()
+    };
     let (plain, number) = clean(scene, ask).await;
     world.tell(|checker| {
-        checker.judge_success(number, plain.ending, &[Ending::Applied, Ending::InSync], &plain.text);
+        checker.judge_success(
+            number,
+            plain.ending,
+            &[Ending::Applied, Ending::InSync],
+            &plain.text,
+        );
         checker.judge_end(&revision, false);
     });
     let ask = Ask { repair: true, ..ask };

@@ -32,13 +32,21 @@ async fn live(scene: &Rc<Scene>, client: &Plain, name: &str) {
     let path = format!("/hosts/{name}");
     let mut running = Value::Null;
     while !scene.is_calm.get() && !client.is_over() {
-        let span = if world.below(30) == 0 { 4 * SECOND } else { 400 * MILLISECOND };
+        let span = if world.below(30) == 0 {
+            4 * SECOND
+        } else {
+            400 * MILLISECOND
+        };
         world.sleep(world.between(20 * MILLISECOND, span)).await;
         if world.per_mille(15) {
             return;
         }
-        let Some((data, _)) = client.data("/hosts").await else { continue };
-        let Ok(Value::Object(hosts)) = serde_json::from_slice(&data) else { continue };
+        let Some((data, _)) = client.data("/hosts").await else {
+            continue;
+        };
+        let Ok(Value::Object(hosts)) = serde_json::from_slice(&data) else {
+            continue;
+        };
         if world.per_mille(4) {
             stop(scene, client, hosts).await;
             continue;
@@ -61,7 +69,10 @@ async fn live(scene: &Rc<Scene>, client: &Plain, name: &str) {
 async fn stop(scene: &Rc<Scene>, client: &Plain, mut hosts: Map<String, Value>) {
     hosts.insert("version".to_owned(), Value::Null);
     hosts.insert("stopped by".to_owned(), Value::from("an agent"));
-    if client.set("/hosts", Value::Object(hosts).to_string().as_bytes(), -1).await {
+    if client
+        .set("/hosts", Value::Object(hosts).to_string().as_bytes(), -1)
+        .await
+    {
         scene.world.count("all stop by a host");
     }
 }

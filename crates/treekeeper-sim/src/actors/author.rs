@@ -10,21 +10,31 @@ use crate::world::MILLISECOND;
 pub async fn author(scene: Rc<Scene>) {
     let world = &scene.world;
     while !scene.is_calm.get() {
-        world.sleep(world.between(300 * MILLISECOND, 3_000 * MILLISECOND)).await;
+        world
+            .sleep(world.between(300 * MILLISECOND, 3_000 * MILLISECOND))
+            .await;
         let tip = scene.repository.tip();
         let (commit, what) = match world.below(20) {
-            0 | 1 => (world.draw(|random| generate::broken(random, &tip)), "pushed: broken"),
+            0 | 1 => (
+                world.draw(|random| generate::broken(random, &tip)),
+                "pushed: broken",
+            ),
             2 => {
                 let line = scene.repository.line(&tip.revision);
                 let older = &line[world.below(line.len() as u64) as usize];
-                let Some(base) = scene.repository.get(older) else { continue };
+                let Some(base) = scene.repository.get(older) else {
+                    continue;
+                };
                 if world.below(3) == 0 {
                     world.trace(|| format!("the branch is reset to {older}"));
                     world.count("pushed: reset");
                     scene.repository.force(older);
                     continue;
                 }
-                (world.draw(|random| generate::next(random, &base)), "pushed: rewritten")
+                (
+                    world.draw(|random| generate::next(random, &base)),
+                    "pushed: rewritten",
+                )
             }
             _ => (world.draw(|random| generate::next(random, &tip)), "pushed"),
         };

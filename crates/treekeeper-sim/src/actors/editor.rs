@@ -15,7 +15,9 @@ pub async fn editor(scene: Rc<Scene>) {
     while !scene.is_calm.get() {
         let client = Plain::open(&scene, Who::Foreign, SECOND).await;
         for _ in 0..world.between(1, 6) {
-            world.sleep(world.between(20 * MILLISECOND, 1_500 * MILLISECOND)).await;
+            world
+                .sleep(world.between(20 * MILLISECOND, 1_500 * MILLISECOND))
+                .await;
             if scene.is_calm.get() || client.is_over() {
                 break;
             }
@@ -38,15 +40,40 @@ async fn edit(scene: &Rc<Scene>, client: &Plain) {
     if paths.is_empty() {
         return;
     }
-    let path = if world.below(6) == 0 { "/foreign".to_owned() } else { world.draw(|random| random.pick(&paths).to_string()) };
+    let path = if world.below(6) == 0 {
+        "/foreign".to_owned()
+    } else {
+        world.draw(|random| random.pick(&paths).to_string())
+    };
     let data = format!("{{\"edited\":{}}}", world.below(1_000));
-    let child = format!("{path}/{}", world.draw(|random| *random.pick(&["a", "b", "x", "y"])));
+    let child = format!(
+        "{path}/{}",
+        world.draw(|random| *random.pick(&["a", "b", "x", "y"]))
+    );
     let what = match world.below(6) {
         0 | 1 if client.set(&path, data.as_bytes(), -1).await => "edit: set",
-        2 if client.create(&child, data.as_bytes(), CreateMode::Persistent).await.is_some() => "edit: create",
-        3 if client.create(&child, data.as_bytes(), CreateMode::Ephemeral).await.is_some() => "edit: ephemeral",
+        2 if client
+            .create(&child, data.as_bytes(), CreateMode::Persistent)
+            .await
+            .is_some() =>
+        {
+            "edit: create"
+        }
+        3 if client
+            .create(&child, data.as_bytes(), CreateMode::Ephemeral)
+            .await
+            .is_some() =>
+        {
+            "edit: ephemeral"
+        }
         4 if client.delete(&path).await => "edit: delete",
-        5 if client.create(&path, data.as_bytes(), CreateMode::Persistent).await.is_some() => "edit: create root",
+        5 if client
+            .create(&path, data.as_bytes(), CreateMode::Persistent)
+            .await
+            .is_some() =>
+        {
+            "edit: create root"
+        }
         _ => return,
     };
     world.count(what);
@@ -68,16 +95,31 @@ async fn break_lock(scene: &Rc<Scene>, client: &Plain, directory: &str) {
 
 /// Changes another property of `/hosts`, at the version that was read.
 async fn annotate(scene: &Rc<Scene>, client: &Plain) {
-    let Some((data, stat)) = client.data("/hosts").await else { return };
-    let Ok(Value::Object(mut hosts)) = serde_json::from_slice(&data) else { return };
+    let Some((data, stat)) = client.data("/hosts").await else {
+        return;
+    };
+    let Ok(Value::Object(mut hosts)) = serde_json::from_slice(&data) else {
+        return;
+    };
     hosts.insert("note".to_owned(), Value::from(scene.world.below(1_000)));
-    if client.set("/hosts", Value::Object(hosts).to_string().as_bytes(), stat.version).await {
+    if client
+        .set(
+            "/hosts",
+            Value::Object(hosts).to_string().as_bytes(),
+            stat.version,
+        )
+        .await
+    {
         scene.world.count("hosts annotated");
     }
 }
 
 async fn remove_state(scene: &Rc<Scene>, client: &Plain) {
-    let path = if scene.world.below(2) == 0 { "/treekeeper/state" } else { "/treekeeper/roots" };
+    let path = if scene.world.below(2) == 0 {
+        "/treekeeper/state"
+    } else {
+        "/treekeeper/roots"
+    };
     if client.delete(path).await {
         scene.world.count("state removed");
     }

@@ -12,17 +12,23 @@ use crate::world::{MILLISECOND, SECOND};
 
 /// Syncs with zktools' lock until the scene is calm.
 pub async fn zktools(scene: Rc<Scene>) {
-    legacy(scene, "/ZktoolsLocks/,hosts", |id| format!("{id}-lock--"), |name| {
-        name.rsplit('-').next().unwrap_or(name).to_owned()
-    })
+    legacy(
+        scene,
+        "/ZktoolsLocks/,hosts",
+        |id| format!("{id}-lock--"),
+        |name| name.rsplit('-').next().unwrap_or(name).to_owned(),
+    )
     .await;
 }
 
 /// Syncs with kazoo's lock until the scene is calm.
 pub async fn kazoo(scene: Rc<Scene>) {
-    legacy(scene, "/hosts-lock", |id| format!("{id}__lock__"), |name| {
-        name.rsplit("__lock__").next().unwrap_or(name).to_owned()
-    })
+    legacy(
+        scene,
+        "/hosts-lock",
+        |id| format!("{id}__lock__"),
+        |name| name.rsplit("__lock__").next().unwrap_or(name).to_owned(),
+    )
     .await;
 }
 
@@ -35,7 +41,9 @@ async fn legacy(scene: Rc<Scene>, directory: &str, prefix: fn(&str) -> String, k
             client.close().await;
             continue;
         };
-        client.create("/ZktoolsLocks", b"zktools ZLock dir", CreateMode::Persistent).await;
+        client
+            .create("/ZktoolsLocks", b"zktools ZLock dir", CreateMode::Persistent)
+            .await;
         client.create(directory, b"lock", CreateMode::Persistent).await;
         let id = world.draw(|random| random.hexadecimal(32));
         let path = format!("{directory}/{}", prefix(&id));
@@ -44,7 +52,11 @@ async fn legacy(scene: Rc<Scene>, directory: &str, prefix: fn(&str) -> String, k
             continue;
         };
         let ours = key(candidate.rsplit('/').next().unwrap_or_default());
-        let is_first = client.children(directory).await.iter().all(|name| key(name) >= ours);
+        let is_first = client
+            .children(directory)
+            .await
+            .iter()
+            .all(|name| key(name) >= ours);
         if is_first {
             write(&scene, &client, &commit).await;
         }
@@ -56,13 +68,17 @@ async fn legacy(scene: Rc<Scene>, directory: &str, prefix: fn(&str) -> String, k
 /// Returns what there is to deploy, if the cluster is not stopped and has converged.
 async fn target(scene: &Rc<Scene>, client: &Plain) -> Option<Rc<Commit>> {
     if client.data("/hosts").await.is_none() {
-        client.create("/hosts", br#"{"version":"initial"}"#, CreateMode::Persistent).await;
+        client
+            .create("/hosts", br#"{"version":"initial"}"#, CreateMode::Persistent)
+            .await;
     }
     let version = version(client, "/hosts").await?;
     let commit = scene.repository.tip();
     // The ancestor goes against history without asking; that would only hide what treekeeper does.
     let line = scene.repository.line(&commit.revision);
-    let is_after = version.as_str().is_none_or(|deployed| deployed == "initial" || line.iter().any(|one| one == deployed));
+    let is_after = version
+        .as_str()
+        .is_none_or(|deployed| deployed == "initial" || line.iter().any(|one| one == deployed));
     if version.is_null() || version == commit.revision.as_str() || commit.broken.is_some() || !is_after {
         return None;
     }
@@ -97,10 +113,17 @@ async fn write(scene: &Rc<Scene>, client: &Plain, commit: &Commit) {
             }
         }
     }
-    let Some((data, _)) = client.data("/hosts").await else { return };
-    let Ok(Value::Object(mut hosts)) = serde_json::from_slice(&data) else { return };
+    let Some((data, _)) = client.data("/hosts").await else {
+        return;
+    };
+    let Ok(Value::Object(mut hosts)) = serde_json::from_slice(&data) else {
+        return;
+    };
     hosts.insert("version".to_owned(), Value::from(commit.revision.as_str()));
-    if client.set("/hosts", Value::Object(hosts).to_string().as_bytes(), -1).await {
+    if client
+        .set("/hosts", Value::Object(hosts).to_string().as_bytes(), -1)
+        .await
+    {
         scene.world.count("legacy syncs");
     }
 }
@@ -127,11 +150,20 @@ async fn delete_all(client: &Plain, path: &str) {
     let mut index = 0;
     while index < all.len() {
         let parent = all[index].clone();
-        all.extend(client.children(&parent).await.into_iter().map(|name| format!("{parent}/{name}")));
+        all.extend(
+            client
+                .children(&parent)
+                .await
+                .into_iter()
+                .map(|name| format!("{parent}/{name}")),
+        );
         index += 1;
     }
     for path in all.iter().rev() {
-        let is_ephemeral = client.data(path).await.is_some_and(|(_, stat)| stat.ephemeral_owner != 0);
+        let is_ephemeral = client
+            .data(path)
+            .await
+            .is_some_and(|(_, stat)| stat.ephemeral_owner != 0);
         if !is_ephemeral {
             client.delete(path).await;
         }

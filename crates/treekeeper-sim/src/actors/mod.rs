@@ -69,7 +69,10 @@ impl Plain {
     pub async fn open(scene: &Rc<Scene>, who: Who, timeout: Micros) -> Plain {
         loop {
             if let Some(client) = scene.world.open(who, timeout) {
-                return Plain { world: scene.world.clone(), client };
+                return Plain {
+                    world: scene.world.clone(),
+                    client,
+                };
             }
             scene.world.sleep(100 * MILLISECOND).await;
         }
@@ -82,7 +85,13 @@ impl Plain {
 
     /// Reads data.
     pub async fn data(&self, path: &str) -> Option<(Vec<u8>, Stat)> {
-        match self.ask(Request::GetData { path: path.to_owned(), watch: false }).await? {
+        match self
+            .ask(Request::GetData {
+                path: path.to_owned(),
+                watch: false,
+            })
+            .await?
+        {
             Response::Data(data, stat) => Some((data.to_vec(), stat)),
             _ => None,
         }
@@ -90,7 +99,13 @@ impl Plain {
 
     /// Lists children.
     pub async fn children(&self, path: &str) -> Vec<String> {
-        match self.ask(Request::GetChildren { path: path.to_owned(), watch: false }).await {
+        match self
+            .ask(Request::GetChildren {
+                path: path.to_owned(),
+                watch: false,
+            })
+            .await
+        {
             Some(Response::Children(mut names)) => {
                 names.sort_unstable();
                 names
@@ -109,13 +124,25 @@ impl Plain {
 
     /// Sets data at a version.
     pub async fn set(&self, path: &str, data: &[u8], version: i32) -> bool {
-        self.ask(Request::SetData(SetData { path: path.to_owned(), data: data.into(), version })).await.is_some()
+        self.ask(Request::SetData(SetData {
+            path: path.to_owned(),
+            data: data.into(),
+            version,
+        }))
+        .await
+        .is_some()
     }
 
     /// Deletes a node whatever its version; tells whether it went or was gone.
     pub async fn delete(&self, path: &str) -> bool {
-        let request = Request::Delete(Delete { path: path.to_owned(), version: -1 });
-        matches!(self.world.call(self.client, request).await, Ok(Ok(_) | Err(ErrorCode::NoNode)))
+        let request = Request::Delete(Delete {
+            path: path.to_owned(),
+            version: -1,
+        });
+        matches!(
+            self.world.call(self.client, request).await,
+            Ok(Ok(_) | Err(ErrorCode::NoNode))
+        )
     }
 
     /// Tells whether the session is over.

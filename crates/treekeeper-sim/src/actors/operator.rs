@@ -33,13 +33,19 @@ pub async fn resume(scene: &Rc<Scene>) {
 async fn act(scene: &Rc<Scene>, wanted: Command, is_faulty: bool) {
     let access = Access {
         world: scene.world.clone(),
-        who: if wanted == Command::Resume { Who::Resume } else { Who::Operator },
+        who: if wanted == Command::Resume {
+            Who::Resume
+        } else {
+            Who::Operator
+        },
         session_timeout: scene.setting.session_timeout,
         request_timeout: 10 * SECOND,
         is_faulty,
         bug: None,
     };
-    let Ok(session) = Session::open(&access).await else { return };
+    let Ok(session) = Session::open(&access).await else {
+        return;
+    };
     if command(&session, wanted).await == Ok(true) {
         scene.world.count(match wanted {
             Command::Stop => "operator: stop",

@@ -48,7 +48,9 @@ pub async fn treekeeper(scene: Rc<Scene>, lock: LockStyle) {
     let mut mirror = Mirror::default();
     let mut ask = Ask::default();
     loop {
-        world.sleep(world.between(20 * MILLISECOND, 1_200 * MILLISECOND)).await;
+        world
+            .sleep(world.between(20 * MILLISECOND, 1_200 * MILLISECOND))
+            .await;
         if scene.is_calm.get() {
             return;
         }
@@ -81,7 +83,11 @@ fn drawn(scene: &Rc<Scene>, granted: Ask) -> Ask {
         1 => Some(Mode::DryRun),
         _ => None,
     };
-    let lock_wait = if world.below(3) == 0 { world.between(0, 3 * SECOND) } else { 0 };
+    let lock_wait = if world.below(3) == 0 {
+        world.between(0, 3 * SECOND)
+    } else {
+        0
+    };
     Ask {
         mode,
         force: granted.force || world.below(12) == 0,
@@ -137,7 +143,10 @@ pub fn sync(scene: &Rc<Scene>, lock: LockStyle, ask: Ask) -> (Operation, checker
         is_dry: mode != Mode::Apply,
     };
     let number = scene.world.tell(|checker| checker.begin(permit));
-    (Operation::sync(options, context(scene, lock, ask.allow_delete)), number)
+    (
+        Operation::sync(options, context(scene, lock, ask.allow_delete)),
+        number,
+    )
 }
 
 /// Returns how an operation reaches the world.
@@ -174,14 +183,21 @@ fn locks(style: LockStyle) -> usize {
 fn context(scene: &Rc<Scene>, lock: LockStyle, allow_delete: Option<usize>) -> Context {
     let setting = &scene.setting;
     // The bug: what is counted is half of what is sent.
-    let off = if setting.bug == Some(Bug::SizesHalved) { 2 } else { 1 };
+    let off = if setting.bug == Some(Bug::SizesHalved) {
+        2
+    } else {
+        1
+    };
     let transaction_bytes_max = setting.transaction_bytes_max * off;
     Context {
         sync_id: scene.world.draw(|random| random.hexadecimal(32)),
         actor: "somebody@somewhere".to_owned(),
         lock,
         lock_wait: Duration::ZERO,
-        delete_budget: DeleteBudget { znodes_max: setting.deletes_max, percent_max: 30 },
+        delete_budget: DeleteBudget {
+            znodes_max: setting.deletes_max,
+            percent_max: 30,
+        },
         allow_delete,
         batch_limits: BatchLimits {
             transaction_bytes_max,
@@ -212,19 +228,35 @@ fn edit(scene: &Rc<Scene>, lock: LockStyle) -> (Operation, checker::Operation) {
         imported(&base, world.below(100))
     };
     let is_dry = world.below(8) == 0;
-    let permit = Permit { is_edit: true, locks: locks(lock), is_dry, ..Permit::default() };
+    let permit = Permit {
+        is_edit: true,
+        locks: locks(lock),
+        is_dry,
+        ..Permit::default()
+    };
     let number = world.tell(|checker| checker.begin(permit));
-    let options = EditOptions { dry_run: is_dry, base, edit };
+    let options = EditOptions {
+        dry_run: is_dry,
+        base,
+        edit,
+    };
     (Operation::edit(options, context(scene, lock, Some(100))), number)
 }
 
 fn imported(base: &ZnodePath, value: u64) -> Edit {
     let text = format!("/imported\n  n = {value}\n  /x\n  /y : queue\n");
-    let source = SourceFile { name: "import.zk".to_owned(), bytes: text.into_bytes() };
+    let source = SourceFile {
+        name: "import.zk".to_owned(),
+        bytes: text.into_bytes(),
+    };
     let (tree, _) = parse(Arc::new(source), &ParseLimits::default());
     let merged = merge_at(vec![tree], Overlay::Merge, &LayerLimits::default(), base);
     let mut graft = merged.unwrap_or_else(|_| unreachable!("a right file"));
-    graft.desired.roots.values_mut().for_each(|scope| *scope = RootScope::Trim);
+    graft
+        .desired
+        .roots
+        .values_mut()
+        .for_each(|scope| *scope = RootScope::Trim);
     let trim = if value % 2 == 0 { Trim::ByRoot } else { Trim::Never };
     Edit::Tree(graft, trim)
 }

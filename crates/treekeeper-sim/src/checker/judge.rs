@@ -4,7 +4,7 @@ use memkeeper::database::{Applied, Transaction};
 use serde_json::Value;
 
 use super::mirror::{Content, path_of};
-use super::{Checker, Granted, HOSTS, Operation, QUEUES, ROOTS, STATE, Who, is_candidate};
+use super::{Checker, Granted, HOSTS, Operation, QUEUES, ROOTS, STATE, is_candidate};
 use crate::commit::root_of;
 use crate::repository::Lies;
 use crate::world::SECOND;
@@ -56,14 +56,22 @@ impl Checker {
             Applied::Deleted(path) if candidates.contains(path) => {}
             other => {
                 let path = path_of(other).to_owned();
-                self.blame("I8", format!("operation {} changed a candidate of somebody else: {path}", operation.0));
+                self.blame(
+                    "I8",
+                    format!(
+                        "operation {} changed a candidate of somebody else: {path}",
+                        operation.0
+                    ),
+                );
             }
         }
     }
 
     /// Tells whether a change only makes a node that syncs need and that was absent.
     fn is_preparation(&self, change: &Applied) -> bool {
-        let Applied::Created(path, data, 0) = change else { return false };
+        let Applied::Created(path, data, 0) = change else {
+            return false;
+        };
         match path.as_str() {
             "/ZktoolsLocks" | "/ZktoolsLocks/,hosts" | "/hosts-lock" | "/treekeeper" | STATE | ROOTS => true,
             HOSTS => Content::of(data) == Content::of(br#"{"version":"initial"}"#),
@@ -75,7 +83,10 @@ impl Checker {
     fn judge_fence(&mut self, operation: Operation, session: i64) {
         let record = &self.records[operation.0];
         let first = |queue: &str| {
-            let names = self.mirror.below(queue.trim_end_matches('/')).map(|(path, _)| path.as_str());
+            let names = self
+                .mirror
+                .below(queue.trim_end_matches('/'))
+                .map(|(path, _)| path.as_str());
             let counted = names.filter_map(|path| Some((key(queue, &path[queue.len()..])?, path)));
             counted.min().map(|(_, path)| path.to_owned())
         };
@@ -87,7 +98,10 @@ impl Checker {
         };
         let held = record.candidates.iter().filter(is_held).count();
         if record.is_fenced_off || held < record.permit.locks {
-            let what = format!("operation {} writes, and of its {} locks it holds {held}", operation.0, record.permit.locks);
+            let what = format!(
+                "operation {} writes, and of its {} locks it holds {held}",
+                operation.0, record.permit.locks
+            );
             self.blame("I3", what);
         }
     }
@@ -117,7 +131,10 @@ impl Checker {
 
     fn judge_sync(&mut self, operation: Operation, transaction: &Transaction) {
         let Some(said) = said(transaction) else {
-            return self.blame("I5", format!("sync {} writes without writing the state", operation.0));
+            return self.blame(
+                "I5",
+                format!("sync {} writes without writing the state", operation.0),
+            );
         };
         let Some(is_broken) = self.meaning(&said.revision).map(|meaning| meaning.is_broken) else {
             return self.blame("I2", format!("sync {} deploys an unknown commit", operation.0));
@@ -128,10 +145,24 @@ impl Checker {
         self.judge_version(operation, transaction, &said);
         self.judge_convergence(operation);
         self.judge_order(operation, &said);
+        if self.deployed.is_none() && !said.is_end {
+            // The marker keeps what `/hosts` said before it.
+            self.deployed = self
+                .mirror
+                .property(HOSTS, "version")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+        }
         for change in &transaction.changes {
             let path = path_of(change);
             if !is_candidate(path) && ![HOSTS, STATE, ROOTS].contains(&path) && !self.is_preparation(change) {
                 self.judge_change(operation, change, &said);
+            }
+        }
+        for (number, record) in self.records.iter_mut().enumerate() {
+            // What others left unfinished is taken over here, and counts as theirs no more.
+            if number != operation.0 {
+                record.is_superseded |= record.step.take().is_some();
             }
         }
         let record = &mut self.records[operation.0];
@@ -142,7 +173,10 @@ impl Checker {
         } else {
             record.step = Some((said.step, said.steps));
             if self.granted.revision != said.revision {
-                self.granted = Granted { revision: said.revision.clone(), ..Granted::default() };
+                self.granted = Granted {
+                    revision: said.revision.clone(),
+                    ..Granted::default()
+                };
             }
             self.granted.any_history |= record.permit.any_history;
             self.granted.prune_roots |= record.permit.prune_roots;
@@ -164,9 +198,17 @@ impl Checker {
             Some(Content::Properties(properties)) => properties,
             Some(Content::Raw(_)) => return self.blame("I2", format!("sync {} damaged /hosts", operation.0)),
         };
-        let expected = if said.is_end { Value::from(said.revision.as_str()) } else { Value::Bool(false) };
+        let expected = if said.is_end {
+            Value::from(said.revision.as_str())
+        } else {
+            Value::Bool(false)
+        };
         if after.get("version") != Some(&expected) {
-            let what = format!("sync {} leaves /hosts at {:?} instead of {expected}", operation.0, after.get("version"));
+            let what = format!(
+                "sync {} leaves /hosts at {:?} instead of {expected}",
+                operation.0,
+                after.get("version")
+            );
             self.blame("I2", what);
         }
         let others = |properties: &crate::commit::Properties| {
@@ -175,7 +217,10 @@ impl Checker {
             others
         };
         if others(&before) != others(&after) {
-            self.blame("I8", format!("sync {} changed other properties of /hosts", operation.0));
+            self.blame(
+                "I8",
+                format!("sync {} changed other properties of /hosts", operation.0),
+            );
         }
     }
 
@@ -184,19 +229,33 @@ impl Checker {
         let record = &self.records[operation.0];
         let is_paused = self.mirror.property(HOSTS, "version") == Some(&Value::Bool(false));
         if !record.unconverged.is_empty() && !record.permit.force && !is_paused {
-            let what = format!("sync {} writes though hosts lagged: {:?}", operation.0, record.unconverged);
+            let what = format!(
+                "sync {} writes though hosts lagged: {:?}",
+                operation.0, record.unconverged
+            );
             self.blame("convergence", what);
         }
     }
 
     /// I6: the version never moves against history without a grant.
+    ///
+    /// What is deployed is what a treekeeper deployed last; where none did, what `/hosts` names (DESIGN.md 8).
     fn judge_order(&mut self, operation: Operation, said: &Said) {
-        let Some(deployed) = &self.deployed else { return };
+        let version = || self.mirror.property(HOSTS, "version").and_then(Value::as_str);
+        let Some(deployed) = self.deployed.as_deref().or_else(version) else {
+            return;
+        };
+        if self.repository.get(deployed).is_none() {
+            return;
+        }
         let is_granted = self.records[operation.0].permit.any_history
             || (self.granted.any_history && self.granted.revision == said.revision);
         let lies = self.repository.lies(&said.revision, deployed);
         if matches!(lies, Lies::Before | Lies::Apart) && !is_granted {
-            let what = format!("sync {} moves from {deployed} to {}, which lies {lies:?}", operation.0, said.revision);
+            let what = format!(
+                "sync {} moves from {deployed} to {}, which lies {lies:?}",
+                operation.0, said.revision
+            );
             self.blame("I6", what);
         }
     }
@@ -208,20 +267,28 @@ impl Checker {
         let prunes = self.records[operation.0].permit.prune_roots
             || (self.granted.prune_roots && self.granted.revision == said.revision);
         let old = self.mirror.nodes.get(&path).cloned();
-        let Some(meaning) = self.meaning(&said.revision) else { return };
+        let Some(meaning) = self.meaning(&said.revision) else {
+            return;
+        };
         let wanted = meaning.stored.get(&path);
-        let is_defined = meaning.desired.nodes.keys().any(|other| root_of(other) == root_of(&path));
+        let is_defined = meaning
+            .desired
+            .nodes
+            .keys()
+            .any(|other| root_of(other) == root_of(&path));
         let fault = match change {
             Applied::Created(_, data, owner) => {
                 (wanted != Some(&Content::of(data)) || *owner != 0).then_some("creates what is not wanted")
             }
             Applied::Set(_, data) if wanted != Some(&Content::of(data)) => Some("sets what is not wanted"),
-            Applied::Set(..) => {
-                old.is_some_and(|old| Some(&old.content) == wanted).then_some("sets what did not differ")
-            }
+            Applied::Set(..) => old
+                .is_some_and(|old| Some(&old.content) == wanted)
+                .then_some("sets what did not differ"),
             Applied::Deleted(_) if wanted.is_some() => Some("deletes what is wanted"),
             Applied::Deleted(_) if old.is_some_and(|old| old.owner != 0) => Some("deletes an ephemeral node"),
-            Applied::Deleted(_) if is_defined && !meaning.desired.is_trimmed(&path) => Some("trims what is kept"),
+            Applied::Deleted(_) if is_defined && !meaning.desired.is_trimmed(&path) => {
+                Some("trims what is kept")
+            }
             Applied::Deleted(_) if !is_defined && !prunes => Some("deletes an orphan"),
             Applied::Deleted(_) => None,
             Applied::AclSet(_) => Some("sets the ACL of"),
@@ -235,40 +302,64 @@ impl Checker {
     fn judge_blind(&mut self, operation: Operation, path: &str) {
         let observed = self.records[operation.0].observed.1;
         if self.mirror.touched_at(path) > observed && !is_candidate(path) {
-            self.blame("I8", format!("operation {} overwrote an edit that it had not seen: {path}", operation.0));
+            self.blame(
+                "I8",
+                format!(
+                    "operation {} overwrote an edit that it had not seen: {path}",
+                    operation.0
+                ),
+            );
         }
     }
 
     /// What others do to the tree may overtake plans.
-    pub(super) fn judge_foreign(&mut self, _who: Who, transaction: &Transaction) {
-        let touches = transaction.changes.iter().any(|change| !is_candidate(path_of(change)));
+    pub(super) fn judge_foreign(&mut self, transaction: &Transaction) {
+        let touches = transaction
+            .changes
+            .iter()
+            .any(|change| !is_candidate(path_of(change)));
         if touches {
-            self.records.iter_mut().filter(|record| !record.is_done).for_each(|record| record.overtaken += 1);
+            self.records
+                .iter_mut()
+                .filter(|record| !record.is_done)
+                .for_each(|record| record.overtaken += 1);
         }
     }
 
-    /// Remembers who set the version, and whether it names a commit.
-    pub(super) fn note_version(&mut self, who: Who, transaction: &Transaction) {
+    /// Remembers that the version is no longer a sync's, and that the state went with what it told.
+    pub(super) fn note_version(&mut self, transaction: &Transaction) {
+        let is_gone = |change: &Applied| matches!(change, Applied::Deleted(path) if path == STATE);
+        if transaction.changes.iter().any(is_gone) {
+            self.deployed = None;
+        }
         if !transaction.changes.iter().any(|change| path_of(change) == HOSTS) {
             return;
         }
         self.is_ours = false;
-        let version = self.mirror.property(HOSTS, "version").and_then(Value::as_str).map(str::to_owned);
-        if let (Who::Legacy, Some(version)) = (who, version) {
-            self.deployed = Some(version);
-        }
     }
 
     /// I12: a dead holder's candidates go with its session.
     pub fn judge_abandoned(&mut self) {
         let now = self.now;
         let is_late = |(heard, timeout): &(u64, u64)| now > heard + timeout + GRACE + SECOND / 10;
-        let late: Vec<i64> =
-            self.abandoned.iter().filter(|(_, times)| is_late(times)).map(|(session, _)| *session).collect();
+        let late: Vec<i64> = self
+            .abandoned
+            .iter()
+            .filter(|(_, times)| is_late(times))
+            .map(|(session, _)| *session)
+            .collect();
         for session in late {
             self.abandoned.remove(&session);
-            if self.mirror.nodes.iter().any(|(path, node)| node.owner == session && is_candidate(path)) {
-                self.blame("I12", format!("the candidate of the dead session {session:x} stays"));
+            if self
+                .mirror
+                .nodes
+                .iter()
+                .any(|(path, node)| node.owner == session && is_candidate(path))
+            {
+                self.blame(
+                    "I12",
+                    format!("the candidate of the dead session {session:x} stays"),
+                );
             }
         }
     }

@@ -70,7 +70,8 @@ impl Mirror {
         for change in &transaction.changes {
             match change {
                 Applied::Created(path, data, owner) => {
-                    self.nodes.insert(path.clone(), node(data, *owner, transaction.zxid));
+                    self.nodes
+                        .insert(path.clone(), node(data, *owner, transaction.zxid));
                 }
                 Applied::Set(path, data) => {
                     if let Some(node) = self.nodes.get_mut(path) {
@@ -135,7 +136,12 @@ impl Mirror {
 }
 
 fn node(data: &Arc<[u8]>, owner: i64, zxid: i64) -> Node {
-    Node { content: Content::of(data), owner, version: 0, mzxid: zxid }
+    Node {
+        content: Content::of(data),
+        owner,
+        version: 0,
+        mzxid: zxid,
+    }
 }
 
 fn below<'a, T>(map: &'a BTreeMap<String, T>, path: &str) -> impl Iterator<Item = (&'a String, &'a T)> {
@@ -146,6 +152,9 @@ fn below<'a, T>(map: &'a BTreeMap<String, T>, path: &str) -> impl Iterator<Item 
 /// Returns the path that a change is about.
 pub fn path_of(change: &Applied) -> &str {
     match change {
-        Applied::Created(path, ..) | Applied::Set(path, _) | Applied::AclSet(path) | Applied::Deleted(path) => path,
+        Applied::Created(path, ..)
+        | Applied::Set(path, _)
+        | Applied::AclSet(path)
+        | Applied::Deleted(path) => path,
     }
 }

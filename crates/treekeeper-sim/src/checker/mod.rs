@@ -90,6 +90,8 @@ struct Record {
     ends: usize,
     /// Which batch of how many was applied last.
     step: Option<(usize, usize)>,
+    /// Whether another sync went on from what this one had left unfinished.
+    is_superseded: bool,
     fingerprints: BTreeSet<String>,
     /// Transactions of others that can overtake a plan.
     overtaken: usize,
@@ -121,7 +123,7 @@ pub struct Checker {
     sessions: BTreeMap<i64, Who>,
     records: Vec<Record>,
     granted: Granted,
-    /// The commit that a syncer last set the version to.
+    /// The commit that a treekeeper last set the version to, as long as the state tells.
     deployed: Option<String>,
     /// Whether that syncer was treekeeper, and nobody set the version since.
     is_ours: bool,
@@ -159,7 +161,11 @@ impl Checker {
 
     /// Notes that an operation begins.
     pub fn begin(&mut self, permit: Permit) -> Operation {
-        self.records.push(Record { permit, begun: self.now, ..Record::default() });
+        self.records.push(Record {
+            permit,
+            begun: self.now,
+            ..Record::default()
+        });
         Operation(self.records.len() - 1)
     }
 
@@ -216,7 +222,13 @@ impl Checker {
         }
         let fingerprint = format!("{request:?}");
         if !self.records[operation.0].fingerprints.insert(fingerprint) {
-            self.blame("I5", format!("transaction {place:?} of operation {} was applied twice", operation.0));
+            self.blame(
+                "I5",
+                format!(
+                    "transaction {place:?} of operation {} was applied twice",
+                    operation.0
+                ),
+            );
         }
     }
 
@@ -232,11 +244,11 @@ impl Checker {
                     self.judge_whole(operation);
                 }
             }
-            who => {
-                self.judge_foreign(who.unwrap_or(Who::Foreign), transaction);
+            _ => {
+                self.judge_foreign(transaction);
                 self.mirror.touch(transaction);
                 self.apply(transaction);
-                self.note_version(who.unwrap_or(Who::Foreign), transaction);
+                self.note_version(transaction);
             }
         }
         self.judge_abandoned();
@@ -261,21 +273,40 @@ impl Checker {
     pub fn blame(&mut self, invariant: &'static str, what: String) {
         if self.violation.is_none() {
             let zxid = self.mirror.zxid;
-            self.violation = Some(Violation { invariant, what, zxid, seed: 0, trace: Vec::new() });
+            self.violation = Some(Violation {
+                invariant,
+                what,
+                zxid,
+                seed: 0,
+                trace: Vec::new(),
+            });
         }
     }
 
     fn apply(&mut self, transaction: &Transaction) {
         self.mirror.apply(transaction);
-        let lost: Vec<&str> = transaction.changes.iter().map(path_of).filter(|path| is_candidate(path)).collect();
+        let lost: Vec<&str> = transaction
+            .changes
+            .iter()
+            .map(path_of)
+            .filter(|path| is_candidate(path))
+            .collect();
         for record in self.records.iter_mut().filter(|record| !record.is_fenced_off) {
             let is_gone = |candidate: &String| {
                 lost.contains(&candidate.as_str())
-                    && self.mirror.nodes.get(candidate).is_none_or(|node| node.version > 0)
+                    && self
+                        .mirror
+                        .nodes
+                        .get(candidate)
+                        .is_none_or(|node| node.version > 0)
             };
             record.is_fenced_off = record.candidates.iter().any(is_gone);
         }
-        if transaction.changes.iter().any(|change| path_of(change).starts_with(HOSTS)) {
+        if transaction
+            .changes
+            .iter()
+            .any(|change| path_of(change).starts_with(HOSTS))
+        {
             self.note_convergence();
         }
     }
@@ -295,7 +326,10 @@ impl Checker {
         }
         let version = |name: &str| self.mirror.property(&format!("{HOSTS}/{name}"), "version");
         let hosts = self.mirror.children(HOSTS).map(|(name, _)| name);
-        hosts.filter(|name| version(name) != expected).map(str::to_owned).collect()
+        hosts
+            .filter(|name| version(name) != expected)
+            .map(str::to_owned)
+            .collect()
     }
 
     fn is_stopped(&self) -> bool {

@@ -8,7 +8,11 @@ use crate::commit::{is_role_lock, root_of};
 impl Checker {
     /// I2: when `/hosts` names a commit after a transaction of a sync, the tree is what it means.
     pub(super) fn judge_whole(&mut self, operation: Operation) {
-        let version = self.mirror.property(HOSTS, "version").and_then(Value::as_str).map(str::to_owned);
+        let version = self
+            .mirror
+            .property(HOSTS, "version")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         let Some(revision) = version else {
             self.is_ours = false;
             return;
@@ -57,12 +61,18 @@ impl Checker {
         }
         for root in &meaning.desired.trimmed {
             let root = format!("/{root}");
-            let extra = mirror.below(&root).filter(|(path, _)| !meaning.stored.contains_key(*path));
+            let extra = mirror
+                .below(&root)
+                .filter(|(path, _)| !meaning.stored.contains_key(*path));
             for (path, node) in extra {
-                let holds = |(below, node): (&String, &super::mirror::Node)| node.owner != 0 || is_role_lock(below);
+                let holds =
+                    |(below, node): (&String, &super::mirror::Node)| node.owner != 0 || is_role_lock(below);
                 let is_spared = node.owner != 0 || is_role_lock(path) || mirror.below(path).any(holds);
                 if !is_spared && !mirror.is_touched(path, since) {
-                    return Some(format!("{path} is there and not wanted (root {})", root_of(&root)));
+                    return Some(format!(
+                        "{path} is there and not wanted (root {})",
+                        root_of(&root)
+                    ));
                 }
             }
         }

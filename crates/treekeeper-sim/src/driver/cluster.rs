@@ -20,12 +20,20 @@ pub async fn read_cluster(session: &Session, depth: Depth) -> Result<ClusterRead
         read_hosts(session, names).await?
     };
     if let Some(operation) = session.operation() {
-        session.world().tell(|checker| checker.read_cluster_ends(operation));
+        session
+            .world()
+            .tell(|checker| checker.read_cluster_ends(operation));
     }
-    Ok(ClusterReading { hosts_node, hosts, state })
+    Ok(ClusterReading {
+        hosts_node,
+        hosts,
+        state,
+    })
 }
 
-async fn read_own_nodes(session: &Session) -> Result<(Option<HostsNode>, Vec<String>, StateReading), Trouble> {
+async fn read_own_nodes(
+    session: &Session,
+) -> Result<(Option<HostsNode>, Vec<String>, StateReading), Trouble> {
     let data = |path: &str| Reads::Data(path.to_owned());
     let request = Request::MultiRead(vec![
         data(HOSTS_PATH),
@@ -57,7 +65,10 @@ async fn read_own_nodes(session: &Session) -> Result<(Option<HostsNode>, Vec<Str
 async fn read_hosts(session: &Session, mut names: Vec<String>) -> Result<Vec<Host>, Trouble> {
     names.sort();
     let path = |name: &String| fixed(HOSTS_PATH).join(name);
-    let scope = Scope { subtrees: Vec::new(), nodes: names.iter().map(path).collect() };
+    let scope = Scope {
+        subtrees: Vec::new(),
+        nodes: names.iter().map(path).collect(),
+    };
     let observed = observe(session, &scope).await?;
     let host = |name: &String| {
         let node = observed.find(&path(name))?;

@@ -1,8 +1,6 @@
 //! The cluster lock, as `zk::lock` takes it: zktools' queue, kazoo's, or both.
 
-use memkeeper::database::{
-    Create, CreateMode, Delete, ErrorCode, Request, Response, Stat,
-};
+use memkeeper::database::{Create, CreateMode, Delete, ErrorCode, Request, Response, Stat};
 use treekeeper_core::model::ZnodePath;
 use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, ROOTS_PATH, STATE_PATH};
 use treekeeper_core::operation::Failure;
@@ -55,13 +53,17 @@ impl Queue {
             Queue::Zktools => Some(name.rsplit('-').next().unwrap_or(name)),
             Queue::Kazoo => {
                 let (_, sequence) = name.rsplit_once("__lock__")?;
-                (sequence.len() == 10 && sequence.bytes().all(|byte| byte.is_ascii_digit())).then_some(sequence)
+                (sequence.len() == 10 && sequence.bytes().all(|byte| byte.is_ascii_digit()))
+                    .then_some(sequence)
             }
         }
     }
 
     fn sorted(self, names: Vec<String>) -> Vec<String> {
-        let mut counted: Vec<String> = names.into_iter().filter(|name| self.key(name).is_some()).collect();
+        let mut counted: Vec<String> = names
+            .into_iter()
+            .filter(|name| self.key(name).is_some())
+            .collect();
         counted.sort_by(|left, right| (self.key(left), left).cmp(&(self.key(right), right)));
         counted
     }
@@ -101,7 +103,10 @@ async fn exists(session: &Session, path: &str) -> Result<bool, Trouble> {
 }
 
 async fn stat(session: &Session, path: &str) -> Result<Option<Stat>, Trouble> {
-    let request = Request::Exists { path: path.to_owned(), watch: false };
+    let request = Request::Exists {
+        path: path.to_owned(),
+        watch: false,
+    };
     match session.repeat("reading", path, request).await {
         Ok(Response::Stat(stat)) => Ok(Some(stat)),
         Ok(_) | Err(Trouble::NoNode(_)) => Ok(None),
@@ -143,7 +148,10 @@ pub async fn acquire(
 pub async fn give_back(session: &Session, candidates: &mut Vec<ZnodePath>) -> Result<(), Trouble> {
     while let Some(candidate) = candidates.pop() {
         let path = candidate.as_str();
-        let request = Request::Delete(Delete { path: path.to_owned(), version: -1 });
+        let request = Request::Delete(Delete {
+            path: path.to_owned(),
+            version: -1,
+        });
         match session.repeat("deleting", path, request).await {
             Ok(_) | Err(Trouble::NoNode(_)) => {}
             Err(trouble) => return Err(trouble),
@@ -158,8 +166,15 @@ async fn create_candidate(session: &mut Session, queue: Queue) -> Result<ZnodePa
     let prefix = format!("{}/{}", queue.directory(), queue.prefix(&id));
     let deadline = session.deadline();
     for _ in 0..CREATE_TRIES_MAX {
-        let request = Request::Create(Create::open(&prefix, b"somebody", CreateMode::EphemeralSequential));
-        match session.once("creating a candidate", request, None, deadline).await? {
+        let request = Request::Create(Create::open(
+            &prefix,
+            b"somebody",
+            CreateMode::EphemeralSequential,
+        ));
+        match session
+            .once("creating a candidate", request, None, deadline)
+            .await?
+        {
             Ok(Ok(Response::Created(path, _))) => return Ok(fixed(&path)),
             Ok(Err(code)) if code != ErrorCode::SessionExpired => {
                 return Err(Trouble::Other(format!("creating a candidate: {code}")));
@@ -177,12 +192,18 @@ async fn create_candidate(session: &mut Session, queue: Queue) -> Result<ZnodePa
             return Ok(found);
         }
     }
-    Err(Trouble::Other("creating a candidate: the connection broke too often".to_owned()))
+    Err(Trouble::Other(
+        "creating a candidate: the connection broke too often".to_owned(),
+    ))
 }
 
 /// Returns the node that carries our id and is owned by our session.
 async fn find_candidate(session: &Session, directory: &str, id: &str) -> Result<Option<ZnodePath>, Trouble> {
-    for name in children(session, directory).await?.iter().filter(|name| name.starts_with(id)) {
+    for name in children(session, directory)
+        .await?
+        .iter()
+        .filter(|name| name.starts_with(id))
+    {
         let path = format!("{directory}/{name}");
         let is_ours = |stat: Stat| {
             stat.ephemeral_owner == session.world().session_id(session.client)
@@ -196,7 +217,10 @@ async fn find_candidate(session: &Session, directory: &str, id: &str) -> Result<
 }
 
 async fn children(session: &Session, path: &str) -> Result<Vec<String>, Trouble> {
-    let request = Request::GetChildren { path: path.to_owned(), watch: false };
+    let request = Request::GetChildren {
+        path: path.to_owned(),
+        watch: false,
+    };
     match session.repeat("listing", path, request).await? {
         Response::Children(names) => Ok(names),
         other => Err(Trouble::Other(format!("listing {path}: {other:?}"))),
@@ -214,14 +238,19 @@ async fn wait_turn(
     loop {
         let names = queue.sorted(children(session, directory).await?);
         let Some(place) = names.iter().position(|name| name == ours) else {
-            return Err(Trouble::Other("taking the lock: our candidate was deleted by somebody else".to_owned()));
+            return Err(Trouble::Other(
+                "taking the lock: our candidate was deleted by somebody else".to_owned(),
+            ));
         };
         if place == 0 {
             return Ok(None);
         }
         let remaining = deadline.saturating_sub(session.clock());
         if remaining == 0 {
-            return Ok(Some(Failure::new(format!("the lock is held by {directory}/{}", names[0]))));
+            return Ok(Some(Failure::new(format!(
+                "the lock is held by {directory}/{}",
+                names[0]
+            ))));
         }
         // A watch is a hint, and may never fire.
         session.world().sleep(remaining.min(WAIT_LOOK).min(SECOND)).await;
@@ -229,7 +258,11 @@ async fn wait_turn(
 }
 
 /// Tells whether any of these candidates is still there.
-pub async fn is_any_left(session: &Session, style: LockStyle, candidates: &[ZnodePath]) -> Result<bool, Trouble> {
+pub async fn is_any_left(
+    session: &Session,
+    style: LockStyle,
+    candidates: &[ZnodePath],
+) -> Result<bool, Trouble> {
     for queue in Queue::of(style) {
         let directory = queue.directory();
         let names = match children(session, directory).await {

@@ -24,7 +24,12 @@ pub async fn observe(session: &Session, scope: &Scope) -> Result<LiveTree, Troub
     for (paths, descends) in [(&scope.subtrees, true), (&scope.nodes, false)] {
         for path in paths {
             let node = place(&mut tree, path);
-            pending.push_back(Pending { node, path: path.as_str().to_owned(), is_children: false, descends });
+            pending.push_back(Pending {
+                node,
+                path: path.as_str().to_owned(),
+                is_children: false,
+                descends,
+            });
         }
     }
     while !pending.is_empty() {
@@ -65,7 +70,9 @@ fn take(
     asked: Pending,
     result: MultiResult,
 ) -> Result<(), Trouble> {
-    let Pending { node, path, descends, .. } = asked;
+    let Pending {
+        node, path, descends, ..
+    } = asked;
     match result {
         MultiResult::Error(Some(ErrorCode::NoNode)) => {
             if node != tree.root() {
@@ -81,7 +88,12 @@ fn take(
                 ephemeral_owner: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
             };
             if stat.num_children > 0 && descends {
-                pending.push_back(Pending { node, path, is_children: true, descends });
+                pending.push_back(Pending {
+                    node,
+                    path,
+                    is_children: true,
+                    descends,
+                });
             }
         }
         MultiResult::Children(mut names) => {
@@ -89,7 +101,12 @@ fn take(
             for name in names {
                 let path = format!("{path}/{name}");
                 let node = tree.add(node, name, LiveNode::unread());
-                pending.push_back(Pending { node, path, is_children: false, descends });
+                pending.push_back(Pending {
+                    node,
+                    path,
+                    is_children: false,
+                    descends,
+                });
             }
         }
         other => return Err(Trouble::Other(format!("reading {path}: {other:?}"))),
@@ -100,7 +117,14 @@ fn take(
 /// Reads every node that the plan changed and returns the paths of those that are not as it left them.
 pub async fn differing(session: &Session, plan: &Plan) -> Result<Vec<ZnodePath>, Trouble> {
     let nodes: Vec<ZnodePath> = plan.changes.iter().map(|change| change.path().clone()).collect();
-    let live_tree = observe(session, &Scope { subtrees: Vec::new(), nodes }).await?;
+    let live_tree = observe(
+        session,
+        &Scope {
+            subtrees: Vec::new(),
+            nodes,
+        },
+    )
+    .await?;
     let is_as_planned = |change: &Change| {
         let live = live_tree.find(change.path()).map(|node| live_tree.content(node));
         match (change.data(), live) {

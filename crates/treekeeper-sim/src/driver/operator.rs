@@ -1,7 +1,9 @@
 //! `stop`, `resume` and `pause`, as `zk::operator` and `cli::operator` do them: one multi of `/hosts` and the state.
 
 use memkeeper::database::{Create, CreateMode, ErrorCode, MultiResult, Request, Response, SetData, Write};
-use treekeeper_core::model::cluster::{ClusterReading, ClusterState, HOSTS_PATH, STATE_PATH, StateReading, StopNote};
+use treekeeper_core::model::cluster::{
+    ClusterReading, ClusterState, HOSTS_PATH, STATE_PATH, StateReading, StopNote,
+};
 use treekeeper_core::model::{ClusterVersion, Properties, Text, Value, encode, json_value, write_json};
 use treekeeper_core::operation::Depth;
 
@@ -30,10 +32,15 @@ pub async fn command(session: &Session, command: Command) -> Result<bool, Troubl
         if sent.is_some() && cluster.version().ok() == sent {
             return Ok(true);
         }
-        let Some((version, state)) = decide(command, &cluster) else { return Ok(false) };
+        let Some((version, state)) = decide(command, &cluster) else {
+            return Ok(false);
+        };
         sent = Some(ClusterVersion::from_value(&version));
         let request = Request::Multi(writes(&cluster, version, state));
-        match session.once("writing /hosts", request, None, session.deadline()).await? {
+        match session
+            .once("writing /hosts", request, None, session.deadline())
+            .await?
+        {
             Ok(Ok(Response::Multi(results))) => {
                 let error = results.iter().find_map(|result| match result {
                     MultiResult::Error(Some(code)) => Some(*code),
@@ -54,7 +61,11 @@ pub async fn command(session: &Session, command: Command) -> Result<bool, Troubl
 
 fn writes(cluster: &ClusterReading, version: Value, state: Option<Box<ClusterState>>) -> Vec<Write> {
     let set = |path: &str, data: &[u8], version| {
-        Write::SetData(SetData { path: path.to_owned(), data: data.into(), version })
+        Write::SetData(SetData {
+            path: path.to_owned(),
+            data: data.into(),
+            version,
+        })
     };
     let mut writes = vec![match &cluster.hosts_node {
         Some(node) => set(HOSTS_PATH, &node.data_with_version(version), node.data_version.0),
@@ -112,15 +123,27 @@ fn resumed_version(cluster: &ClusterReading) -> Option<Value> {
     if cluster.state.is_applying() {
         return Some(Value::Bool(false));
     }
-    if !matches!(cluster.version(), Ok(ClusterVersion::Stop | ClusterVersion::Paused)) {
+    if !matches!(
+        cluster.version(),
+        Ok(ClusterVersion::Stop | ClusterVersion::Paused)
+    ) {
         return None;
     }
     let state = cluster.state.state();
     let noted = state.and_then(|state| state.stop.as_ref()?.replaced.as_deref());
     let is_version = |value: &Value| {
-        !matches!(ClusterVersion::from_value(value), ClusterVersion::Stop | ClusterVersion::Invalid(_))
+        !matches!(
+            ClusterVersion::from_value(value),
+            ClusterVersion::Stop | ClusterVersion::Invalid(_)
+        )
     };
-    let replaced = noted.and_then(|json| json_value(json.as_bytes())).filter(is_version);
+    let replaced = noted
+        .and_then(|json| json_value(json.as_bytes()))
+        .filter(is_version);
     let deployed = || Some(Value::String(Text::from(state?.commit.as_deref()?)));
-    Some(replaced.or_else(deployed).unwrap_or_else(|| Value::String(Text::from("initial"))))
+    Some(
+        replaced
+            .or_else(deployed)
+            .unwrap_or_else(|| Value::String(Text::from("initial"))),
+    )
 }

@@ -77,11 +77,21 @@ pub async fn run(mut operation: Operation, number: checker::Operation, drive: Dr
                 text: failure.to_string(),
             };
             world.tell(|checker| checker.told(number, &told));
-            return Driven { ending: Ending::Failed, text: told.text, blockers: Vec::new() };
+            return Driven {
+                ending: Ending::Failed,
+                text: told.text,
+                blockers: Vec::new(),
+            };
         }
     };
-    let mut driver =
-        Driver { session, drive, candidates: Vec::new(), saboteur, commitments: 0, is_ambiguous: false };
+    let mut driver = Driver {
+        session,
+        drive,
+        candidates: Vec::new(),
+        saboteur,
+        commitments: 0,
+        is_ambiguous: false,
+    };
     let mut text = String::new();
     let receipt = driver.converse(&mut operation, number, &mut text).await;
     let (ending, blockers) = describe(&receipt, &mut text);
@@ -98,7 +108,11 @@ pub async fn run(mut operation: Operation, number: checker::Operation, drive: Dr
     count_ending(&world, ending, &receipt);
     world.tell(|checker| checker.told(number, &told));
     driver.session.close().await;
-    Driven { ending, text, blockers }
+    Driven {
+        ending,
+        text,
+        blockers,
+    }
 }
 
 impl Driver<'_> {
@@ -174,7 +188,10 @@ impl Driver<'_> {
             Request::Settle => {
                 world.count("settled");
                 let held = commit::settle(session, &self.candidates).await?;
-                Answer::Settled { held, cluster: cluster::read_cluster(session, Depth::Hosts).await? }
+                Answer::Settled {
+                    held,
+                    cluster: cluster::read_cluster(session, Depth::Hosts).await?,
+                }
             }
             Request::Inquire => {
                 world.count("inquired");
@@ -202,14 +219,19 @@ impl Driver<'_> {
 
     async fn fetch(&mut self) -> Result<Answer, Failure> {
         let world = self.drive.access.world.clone();
-        world.sleep(world.between(5 * MILLISECOND, 80 * MILLISECOND)).await;
+        world
+            .sleep(world.between(5 * MILLISECOND, 80 * MILLISECOND))
+            .await;
         let fails = world.with(|inner| inner.rates.git);
         if self.drive.access.is_faulty && world.per_mille(fails) {
             world.count("fault: git");
             return Err(Failure::new("cannot fetch"));
         }
         let tip = self.drive.mirror.fetch(&self.drive.repository);
-        Ok(Answer::Fetched { revision: revision(&tip.revision), repository: revision(&self.drive.repository.root()) })
+        Ok(Answer::Fetched {
+            revision: revision(&tip.revision),
+            repository: revision(&self.drive.repository.root()),
+        })
     }
 
     fn relation(&self, deployed: &Revision, target: &Revision) -> Relation {
@@ -228,7 +250,12 @@ impl Driver<'_> {
         let commit = self.drive.repository.get(revision.as_str());
         let commit = commit.ok_or_else(|| Failure::new("the commit is not there"))?;
         let files = print::files(&commit).into_iter();
-        Ok(files.map(|(name, text)| SourceFile { name, bytes: text.into_bytes() }).collect())
+        Ok(files
+            .map(|(name, text)| SourceFile {
+                name,
+                bytes: text.into_bytes(),
+            })
+            .collect())
     }
 
     /// Opens a new session, waits until the old one's candidates are gone, and reads the cluster.
@@ -268,7 +295,11 @@ impl Driver<'_> {
 fn describe(receipt: &Receipt, text: &mut String) -> (Ending, Vec<Blocker>) {
     let mut blockers = receipt.blockers.clone();
     let mut told = |failure: &Failure| {
-        let _ = writeln!(text, "error: {failure}\nhint: {}", failure.hint.as_deref().unwrap_or_default());
+        let _ = writeln!(
+            text,
+            "error: {failure}\nhint: {}",
+            failure.hint.as_deref().unwrap_or_default()
+        );
     };
     let ending = match &receipt.outcome {
         Outcome::InSync => Ending::InSync,
@@ -283,7 +314,9 @@ fn describe(receipt: &Receipt, text: &mut String) -> (Ending, Vec<Blocker>) {
             Ending::LockHeld
         }
         Outcome::Invalid(diagnostics) => {
-            diagnostics.iter().for_each(|found| text.push_str(&found.render_masked(&[])));
+            diagnostics
+                .iter()
+                .for_each(|found| text.push_str(&found.render_masked(&[])));
             Ending::Invalid
         }
         Outcome::Failed(failure) => {

@@ -55,7 +55,11 @@ impl From<Trouble> for Failure {
             Trouble::Ambiguous => "the connection broke: whether it was done is not known".to_owned(),
             Trouble::Other(text) => text,
         };
-        Failure { kind, message, hint: None }
+        Failure {
+            kind,
+            message,
+            hint: None,
+        }
     }
 }
 
@@ -79,7 +83,10 @@ impl Session {
         loop {
             access.world.sleep(MILLISECOND).await;
             if let Some(client) = access.world.open(access.who, access.session_timeout) {
-                return Ok(Session { access: access.clone(), client });
+                return Ok(Session {
+                    access: access.clone(),
+                    client,
+                });
             }
             if access.world.now() + CONNECT_PAUSE >= deadline {
                 return Err(Trouble::Unreachable);
@@ -122,12 +129,18 @@ impl Session {
     /// Closes the session and waits a little for the server's word.
     pub async fn close(self) {
         let deadline = self.world().now() + 2 * SECOND;
-        let _ = self.world().send(self.client, Request::CloseSession, None, None, deadline).await;
+        let _ = self
+            .world()
+            .send(self.client, Request::CloseSession, None, None, deadline)
+            .await;
     }
 
     /// Lets go of the session: the server is asked to end it, and nobody waits.
     pub fn let_go(&self) {
-        drop(self.world().send(self.client, Request::CloseSession, None, None, 0));
+        drop(
+            self.world()
+                .send(self.client, Request::CloseSession, None, None, 0),
+        );
     }
 
     /// Waits for one request until the deadline, with whatever goes wrong at it.
@@ -138,8 +151,12 @@ impl Session {
         sent: Option<Sent>,
         deadline: Micros,
     ) -> Result<Result<Result<Response, ErrorCode>, Lost>, Trouble> {
-        let fault = self.meet_fault(self.world().with(|inner| inner.rates.per_call)).await;
-        let answering = self.world().send(self.client, request, sent, fault, self.in_world_time(deadline));
+        let fault = self
+            .meet_fault(self.world().with(|inner| inner.rates.per_call))
+            .await;
+        let answering = self
+            .world()
+            .send(self.client, request, sent, fault, self.in_world_time(deadline));
         self.meet_fault_after(fault).await;
         match answering.await {
             Err(Lost::Deadline) => Err(Trouble::Deadline(action.to_owned())),
@@ -182,7 +199,11 @@ impl Session {
 
     /// Draws a fault, and lets happen what happens before a request is sent.
     pub async fn meet_fault(&self, chance: u64) -> Option<Fault> {
-        let fault = if self.access.is_faulty { self.world().fault(chance) } else { None };
+        let fault = if self.access.is_faulty {
+            self.world().fault(chance)
+        } else {
+            None
+        };
         if let Some(fault) = fault {
             self.world().trace(|| format!("fault: {fault:?}"));
         }

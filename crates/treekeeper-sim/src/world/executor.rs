@@ -40,7 +40,11 @@ const STEPS_MAX: u64 = 2_000_000;
 impl Executor {
     /// Returns a driver without tasks.
     pub fn new(world: World) -> Executor {
-        Executor { world, tasks: Vec::new(), steps: 0 }
+        Executor {
+            world,
+            tasks: Vec::new(),
+            steps: 0,
+        }
     }
 
     /// Runs until `main` has ended or something wrong was found; the tasks that `main` began go on with it.
@@ -49,7 +53,9 @@ impl Executor {
         loop {
             let spawned = self.world.with(|inner| std::mem::take(&mut inner.spawned));
             self.tasks.extend(spawned.into_iter().map(Some));
-            let Some(due) = self.world.with(Inner::next_due) else { return };
+            let Some(due) = self.world.with(Inner::next_due) else {
+                return;
+            };
             if let Some(task) = self.world.with(|inner| inner.happen(due)) {
                 self.poll(task);
             }
@@ -68,7 +74,9 @@ impl Executor {
     }
 
     fn poll(&mut self, task: TaskId) {
-        let Some(Some(future)) = self.tasks.get_mut(task.0) else { return };
+        let Some(Some(future)) = self.tasks.get_mut(task.0) else {
+            return;
+        };
         self.world.with(|inner| inner.current = task);
         let mut context = Context::from_waker(Waker::noop());
         if future.as_mut().poll(&mut context).is_ready() {
@@ -83,7 +91,10 @@ impl World {
     pub fn spawn(&self, name: &str, future: impl Future<Output = ()> + 'static) -> TaskId {
         self.with(|inner| {
             let id = TaskId(inner.tasks.len());
-            inner.tasks.push(Life { name: name.to_owned(), ..Life::default() });
+            inner.tasks.push(Life {
+                name: name.to_owned(),
+                ..Life::default()
+            });
             inner.spawned.push(Box::pin(future));
             inner.after(0, Due::Wake(id));
             id
@@ -92,7 +103,10 @@ impl World {
 
     /// Runs `future` as a process that may crash; `None` if it did: the future was dropped where it stood.
     pub fn crashable<F: Future>(&self, future: F) -> Crashable<F> {
-        Crashable { world: self.clone(), future: Some(Box::pin(future)) }
+        Crashable {
+            world: self.clone(),
+            future: Some(Box::pin(future)),
+        }
     }
 
     /// Tells whether a task has ended.
@@ -132,7 +146,11 @@ pub struct Sleep {
 
 impl Sleep {
     pub(super) fn new(world: World, until: Micros) -> Sleep {
-        Sleep { world, until, is_queued: false }
+        Sleep {
+            world,
+            until,
+            is_queued: false,
+        }
     }
 }
 
@@ -147,7 +165,8 @@ impl Future for Sleep {
         }
         if !self.is_queued {
             self.is_queued = true;
-            self.world.with(|inner| inner.after(until - now, Due::Wake(current)));
+            self.world
+                .with(|inner| inner.after(until - now, Due::Wake(current)));
         }
         Poll::Pending
     }

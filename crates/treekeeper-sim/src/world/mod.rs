@@ -15,8 +15,8 @@ use std::rc::Rc;
 use memkeeper::database::{Database, DatabaseOptions, Request};
 
 pub use executor::{Crashable, Executor, TaskId};
-pub use faults::{Fault, Rates};
 pub use faults::pause;
+pub use faults::{Fault, Rates};
 pub use network::{Answering, ClientId, Lost, Outcome, Sent};
 pub use serve::TICK;
 
@@ -112,7 +112,11 @@ pub enum Tracing {
 impl World {
     /// Returns a world with an empty server.
     pub fn new(random: Random, checker: Checker, tracing: Tracing) -> World {
-        let options = DatabaseOptions { record: true, session_timeout_min: 100, ..DatabaseOptions::default() };
+        let options = DatabaseOptions {
+            record: true,
+            session_timeout_min: 100,
+            ..DatabaseOptions::default()
+        };
         let world = World(Rc::new(RefCell::new(Inner {
             random,
             now: 0,

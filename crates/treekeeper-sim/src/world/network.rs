@@ -106,7 +106,12 @@ impl World {
         deadline: Micros,
     ) -> Answering {
         let ticket = self.with(|inner| inner.send(client, request, sent, fault));
-        Answering { world: self.clone(), ticket, deadline, is_queued: false }
+        Answering {
+            world: self.clone(),
+            ticket,
+            deadline,
+            is_queued: false,
+        }
     }
 
     /// Sends a request without a fault and waits for the answer.
@@ -144,7 +149,8 @@ impl World {
                 if inner.clients[client.0].owner == task && inner.clients[client.0].state != State::Ended {
                     inner.break_connection(client);
                     inner.clients[client.0].state = State::Ended;
-                    let (session, timeout) = (inner.clients[client.0].session.0, inner.clients[client.0].timeout);
+                    let (session, timeout) =
+                        (inner.clients[client.0].session.0, inner.clients[client.0].timeout);
                     inner.checker.at(inner.now);
                     inner.checker.abandoned(session, timeout);
                 }
@@ -167,8 +173,12 @@ impl Inner {
             read_only: false,
         };
         let now = self.clock();
-        let Connected::Open { connection, session, password, timeout } =
-            self.database.connect(&connect, [127, 0, 0, 1].into(), now)
+        let Connected::Open {
+            connection,
+            session,
+            password,
+            timeout,
+        } = self.database.connect(&connect, [127, 0, 0, 1].into(), now)
         else {
             unreachable!("a new session opens");
         };
@@ -196,15 +206,38 @@ impl Inner {
         Some(ClientId(self.clients.len() - 1))
     }
 
-    fn send(&mut self, client: ClientId, request: Request, sent: Option<Sent>, fault: Option<Fault>) -> Ticket {
+    fn send(
+        &mut self,
+        client: ClientId,
+        request: Request,
+        sent: Option<Sent>,
+        fault: Option<Fault>,
+    ) -> Ticket {
         self.sequence += 1;
         let ticket = Ticket(self.sequence);
         let is_ended = self.clients[client.0].state == State::Ended;
         let outcome = is_ended.then_some(Err(Lost::Session));
-        self.tickets.insert(ticket, Waiting { task: self.current, client, reply: None, outcome });
+        self.tickets.insert(
+            ticket,
+            Waiting {
+                task: self.current,
+                client,
+                reply: None,
+                outcome,
+            },
+        );
         if !is_ended {
-            self.clients[client.0].outbox.push_back(Message { ticket, request, sent, fault });
-            let late = if fault == Some(Fault::Late) { self.clients[client.0].timeout } else { 0 };
+            self.clients[client.0].outbox.push_back(Message {
+                ticket,
+                request,
+                sent,
+                fault,
+            });
+            let late = if fault == Some(Fault::Late) {
+                self.clients[client.0].timeout
+            } else {
+                0
+            };
             self.queue_delivery(client, late);
         }
         ticket
@@ -224,7 +257,9 @@ impl Inner {
 
     /// Gives an answer to whoever waits for it.
     pub(super) fn resolve(&mut self, ticket: Ticket, outcome: Outcome) {
-        let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
+        let Some(waiting) = self.tickets.get_mut(&ticket) else {
+            return;
+        };
         waiting.outcome = Some(outcome);
         let task = waiting.task;
         self.wake(task);
@@ -248,7 +283,9 @@ impl Inner {
         let (session, all) = (at.session.0, outbox.len() as u64);
         let stray = self.random.between(0, all);
         let lost = self.random.between(stray, all);
-        self.trace(|| format!("connection of session {session:x} breaks: {stray} of {all} arrive, {lost} are gone"));
+        self.trace(|| {
+            format!("connection of session {session:x} breaks: {stray} of {all} arrive, {lost} are gone")
+        });
         for ticket in unanswered {
             self.resolve(ticket, Err(Lost::Connection));
         }
@@ -256,12 +293,18 @@ impl Inner {
         for (index, message) in (0..).zip(outbox) {
             if index < stray {
                 arrives += self.random.below(again / (all + 1)).max(1);
-                self.after(arrives, Due::Stray(client, epoch, message.request.clone(), message.sent));
+                self.after(
+                    arrives,
+                    Due::Stray(client, epoch, message.request.clone(), message.sent),
+                );
             }
             if index < lost {
                 self.resolve(message.ticket, Err(Lost::Connection));
             } else {
-                self.clients[client.0].outbox.push_back(Message { fault: None, ..message });
+                self.clients[client.0].outbox.push_back(Message {
+                    fault: None,
+                    ..message
+                });
             }
         }
         self.after(again, Due::Reconnect(client));
@@ -322,7 +365,10 @@ impl Inner {
         at.state = State::Ended;
         at.epoch += 1;
         let session = at.session.0;
-        let waiting = at.unanswered.drain(..).chain(at.outbox.drain(..).map(|message| message.ticket));
+        let waiting = at
+            .unanswered
+            .drain(..)
+            .chain(at.outbox.drain(..).map(|message| message.ticket));
         let waiting: Vec<Ticket> = waiting.collect();
         self.trace(|| format!("the client of session {session:x} knows that it is over"));
         for ticket in waiting {

@@ -22,7 +22,9 @@ impl Inner {
                 }
             }
             Due::Answer(ticket, epoch) => {
-                let Some(waiting) = self.tickets.get_mut(&ticket) else { return None };
+                let Some(waiting) = self.tickets.get_mut(&ticket) else {
+                    return None;
+                };
                 let (client, reply) = (waiting.client, waiting.reply.take());
                 if self.clients[client.0].epoch == epoch
                     && let Some(reply) = reply
@@ -31,7 +33,9 @@ impl Inner {
                     self.resolve(ticket, Ok(reply));
                 }
             }
-            Due::Break(client, epoch) if self.clients[client.0].epoch == epoch => self.break_connection(client),
+            Due::Break(client, epoch) if self.clients[client.0].epoch == epoch => {
+                self.break_connection(client)
+            }
             Due::Break(..) => {}
             Due::Reconnect(client) => self.reconnect(client),
             Due::Tick => self.tick(),
@@ -44,7 +48,15 @@ impl Inner {
         if at.epoch != epoch || at.state != State::Connected {
             return;
         }
-        let Some(Message { ticket, request, sent, fault }) = at.outbox.pop_front() else { return };
+        let Some(Message {
+            ticket,
+            request,
+            sent,
+            fault,
+        }) = at.outbox.pop_front()
+        else {
+            return;
+        };
         let session = at.session;
         if fault == Some(Fault::RequestLost) || request_bytes(&request) > self.request_bytes_max {
             self.clients[client.0].unanswered.push(ticket);
@@ -65,7 +77,9 @@ impl Inner {
                 self.clients[client.0].unanswered.clear();
                 self.end_client(client);
             }
-            Some(Fault::ReplyLost | Fault::ExpiredBefore | Fault::ExpiredAfter) => self.break_connection(client),
+            Some(Fault::ReplyLost | Fault::ExpiredBefore | Fault::ExpiredAfter) => {
+                self.break_connection(client)
+            }
             _ if reply == Err(ErrorCode::SessionExpired) => self.break_connection(client),
             Some(Fault::ReplySwallowed) => {
                 let patience = self.clients[client.0].timeout * 2 / 3;
@@ -91,7 +105,12 @@ impl Inner {
     }
 
     /// Lets the database do what is asked, and the checker see it.
-    fn serve(&mut self, client: ClientId, request: Request, sent: Option<Sent>) -> Result<Response, ErrorCode> {
+    fn serve(
+        &mut self,
+        client: ClientId,
+        request: Request,
+        sent: Option<Sent>,
+    ) -> Result<Response, ErrorCode> {
         let (connection, session) = (self.clients[client.0].connection, self.clients[client.0].session);
         let copy = (sent.is_some() || self.trace.is_kept).then(|| request.clone());
         let now = self.clock();
@@ -109,7 +128,8 @@ impl Inner {
             (Some(Sent::Reading(operation)), _) if result.is_ok() => self.checker.read_cluster(operation),
             (Some(Sent::Transaction(operation, commitment, transaction)), Some(request)) => {
                 let applied = is_applied(&result);
-                self.checker.decided(operation, (commitment, transaction), request, applied);
+                self.checker
+                    .decided(operation, (commitment, transaction), request, applied);
             }
             _ => {}
         }
@@ -160,7 +180,9 @@ impl Inner {
         self.checker.judge_abandoned();
         for client in (0..self.clients.len()).map(ClientId) {
             let at = &self.clients[client.0];
-            if at.state == State::Connected && (ended.contains(&at.session) || !self.database.is_alive(at.session)) {
+            if at.state == State::Connected
+                && (ended.contains(&at.session) || !self.database.is_alive(at.session))
+            {
                 self.break_connection(client);
             }
         }
@@ -172,7 +194,9 @@ impl Inner {
 fn is_applied(result: &Result<Response, ErrorCode>) -> bool {
     use memkeeper::database::MultiResult;
     match result {
-        Ok(Response::Multi(results)) => !results.iter().any(|result| matches!(result, MultiResult::Error(_))),
+        Ok(Response::Multi(results)) => !results
+            .iter()
+            .any(|result| matches!(result, MultiResult::Error(_))),
         Ok(_) => true,
         Err(_) => false,
     }
@@ -191,7 +215,10 @@ fn request_bytes(request: &Request) -> usize {
         Write::SetData(set) => text(&set.path) + 4 + set.data.len() + 4,
         Write::Check(check) => text(&check.path) + 4,
     };
-    let operations: usize = writes.iter().map(|write| OPERATION_HEADER + operation(write)).sum();
+    let operations: usize = writes
+        .iter()
+        .map(|write| OPERATION_HEADER + operation(write))
+        .sum();
     REQUEST_HEADER + operations + OPERATION_HEADER
 }
 

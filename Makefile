@@ -8,8 +8,9 @@ bench:
 build:
 	cargo build --locked
 
-demo: build
-	scripts/demo
+# Builds what it needs of the workspace, and nothing else.
+demo:
+	cargo run --locked -- demo
 
 test:
 	scripts/test

@@ -4,6 +4,7 @@
 //! Nothing in this crate reads a clock, a file, an environment variable or a socket; `now` and everything
 //! observed are arguments. The shell (crate `treekeeper`) does all input and output.
 
+pub mod explain;
 pub mod gate;
 pub mod layer;
 pub mod model;

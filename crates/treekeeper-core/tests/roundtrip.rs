@@ -12,7 +12,7 @@ use treekeeper_core::model::{
     DataVersion, LiveNode, LiveTree, NodeId, Properties, Text, Value, Zxid, decode, encode, json_value,
     write_json,
 };
-use treekeeper_core::treefile::{FileTree, ParseLimits, PrintOptions, SourceFile, parse, print};
+use treekeeper_core::treefile::{FileTree, ParseLimits, PrintOptions, SourceFile, canonical, parse, print};
 
 fn live(data: Vec<u8>) -> LiveNode {
     LiveNode {
@@ -185,6 +185,9 @@ proptest! {
                 let mut back = LiveTree::new(live(Vec::new()));
                 planted(&file, &mut back, root, 0);
                 prop_assert_eq!(meaning(&back), meaning(&tree));
+                let text = String::from_utf8_lossy(&file.source.bytes);
+                let formatted = canonical(&file.source, &ParseLimits::default());
+                prop_assert_eq!(formatted.map_err(|_| ()), Ok(text.trim_start_matches('\n').to_owned()));
             }
             Err(error) => prop_assert!(odd(&tree), "{}", error),
         }

@@ -11,8 +11,8 @@ use serde_json::Value;
 use support::background::Background;
 use support::leaves::{Leaves, leaves, stored, text};
 use support::proxy::Then;
-use support::scene::{Scene, talk, wait};
-use support::zookeeper::ZooKeeper;
+use support::scene::{Scene, side_by_side, talk, wait};
+use support::server::Server;
 
 const CRITICAL: &str = "CRITICAL ALL STOP, cluster version is None";
 
@@ -142,18 +142,19 @@ fn killed_before_the_marker_nothing_has_happened() {
 
 #[test]
 fn killed_in_the_middle_the_next_plain_sync_repairs() {
-    for (multi, then) in [
+    let moments = [
         (0, Then::Forward),
         (1, Then::Cut),
         (3, Then::Forward),
         (4, Then::Cut),
-    ] {
+    ];
+    side_by_side(moments, |(multi, then)| {
         let (scene, [_, new]) = killed_at(multi, then);
         assert_eq!(scene.version(), false);
         assert!(scene.phase().starts_with("applying "));
         scene.sync(&[]).expect(0);
         expect_whole(&scene, &after(), &new);
-    }
+    });
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn killed_before_the_end_the_next_plain_sync_ends_it() {
 fn killed_at_random_moments_the_next_plain_sync_repairs() {
     // Any run of this test tries other moments; the message of a failure names them.
     let seed = RandomState::new().hash_one("moments");
-    for round in 0..6_u64 {
+    side_by_side(0..6_u64, |round| {
         let random = seed.wrapping_mul(2 * round + 1).rotate_left(17);
         let (multis, pause) = (random % 8, Duration::from_micros(random >> 32 & 0x1fff));
         let moment = format!("seed {seed}, round {round}: {pause:?} after {multis} multis");
@@ -202,7 +203,7 @@ fn killed_at_random_moments_the_next_plain_sync_repairs() {
             scene.sync(&[]).expect(0);
         }
         expect_whole(&scene, &after(), &new);
-    }
+    });
 }
 
 #[test]
@@ -451,9 +452,7 @@ fn a_session_that_expires_in_the_middle_leaves_the_marker() {
     let owner = scene.stat(&scene.candidate()).ephemeral_owner;
     scene.proxy.release(3, Then::SwallowAndDark);
     scene.proxy.wait_dark();
-    wait("the session to expire", || {
-        !ZooKeeper::shared().word("dump").contains(&format!("0x{owner:x}"))
-    });
+    wait("the session to expire", || !Server::shared().is_alive(owner));
     scene.proxy.light();
     let output = running.finish().expect(1);
     let steps = steps(&scene);

@@ -1,4 +1,4 @@
-//! Holds treekeeper's commands to the original's behaviour, case by case, on a real ZooKeeper.
+//! Holds treekeeper's commands to the original's behaviour, case by case, on a server.
 //!
 //! The cases were made by running the original (TREE_FORMAT.md 10).
 //! Wording that is the original's (`printed`, messages of exceptions) isn't compared.
@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use support::cases::{Different, expected_nodes, list, live_nodes, play_all, prepare, same, string};
 use support::foreign::Foreign;
+use support::server::{Kind, Server};
 use support::treekeeper::{Output, Treekeeper};
-use support::zookeeper::ZooKeeper;
 
 /// Import cases that treekeeper answers differently on purpose.
 const DIFFERENT_IMPORTS: &[Different] = &[(
@@ -37,7 +37,7 @@ struct Stage {
 
 impl Stage {
     fn prepare(case: &Value) -> Stage {
-        let connect = ZooKeeper::shared().chroot();
+        let connect = Server::shared().chroot();
         let (session, other) = (Foreign::connect(&connect), Foreign::connect(&connect));
         prepare(list(case, "before"), &session, &other);
         Stage {
@@ -51,7 +51,7 @@ impl Stage {
 #[test]
 fn imports_leave_the_tree_that_the_original_leaves() {
     play_all(
-        "import on a server",
+        &format!("import on {}", Kind::chosen().name()),
         include_str!("data/import.json"),
         DIFFERENT_IMPORTS,
         play_import,
@@ -82,7 +82,7 @@ fn play_import(case: &Value) -> Result<(), String> {
 #[test]
 fn exports_print_the_text_that_the_original_prints() {
     play_all(
-        "export on a server",
+        &format!("export on {}", Kind::chosen().name()),
         include_str!("data/export.json"),
         DIFFERENT_EXPORTS,
         play_export,
@@ -113,7 +113,7 @@ fn play_export(case: &Value) -> Result<(), String> {
 #[test]
 fn links_resolve_as_the_original_resolves_them() {
     play_all(
-        "resolve on a server",
+        &format!("resolve on {}", Kind::chosen().name()),
         include_str!("data/resolve.json"),
         DIFFERENT_RESOLVES,
         play_resolve,

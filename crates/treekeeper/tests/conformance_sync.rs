@@ -1,4 +1,4 @@
-//! Plays the original's sync scenarios on a real ZooKeeper with real git repositories.
+//! Plays the original's sync scenarios on a server with real git repositories.
 //!
 //! A scenario's version strings stand for commit ids: what goes in is put into commit ids, what comes out is put
 //! back into version strings.
@@ -13,8 +13,8 @@ use support::foreign::Foreign;
 use support::locks::{ForeignLock, Style};
 use support::original::{Extra, import};
 use support::repository::Repository;
+use support::server::{Kind, Server};
 use support::treekeeper::Treekeeper;
-use support::zookeeper::ZooKeeper;
 
 /// Scenarios that treekeeper answers differently on purpose.
 const DIFFERENT: &[Different] = &[
@@ -39,7 +39,7 @@ const DIFFERENT: &[Different] = &[
 #[test]
 fn syncs_log_and_leave_what_the_original_does() {
     play_all(
-        "sync on a server",
+        &format!("sync on {}", Kind::chosen().name()),
         include_str!("data/sync.json"),
         DIFFERENT,
         play,
@@ -131,7 +131,7 @@ fn play(case: &Value) -> Result<(), String> {
 
 impl Scenario {
     fn prepare(case: &Value) -> Scenario {
-        let connect = ZooKeeper::shared().chroot();
+        let connect = Server::shared().chroot();
         let style = if case["lock_style"] == "kazoo" {
             Style::Kazoo
         } else {

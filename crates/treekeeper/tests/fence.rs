@@ -9,8 +9,8 @@ mod support;
 
 use support::background::Background;
 use support::proxy::Then;
-use support::scene::{LOCK, Scene, talk, wait};
-use support::zookeeper::ZooKeeper;
+use support::scene::{LOCK, Scene, side_by_side, talk, wait};
+use support::server::Server;
 
 const BEFORE: &str = "/app\n  /changed\n    v = 1\n  /gone\n    v = 1\n  /same\n    v = 1\n";
 const AFTER: &str = "/app\n  /changed\n    v = 2\n  /new\n    v = 2\n  /same\n    v = 1\n";

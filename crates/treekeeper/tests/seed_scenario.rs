@@ -8,8 +8,8 @@ use support::foreign::Foreign;
 use support::locks::{ForeignLock, KazooProcess, Style};
 use support::original::{Extra, import};
 use support::repository::Repository;
+use support::server::Server;
 use support::treekeeper::Treekeeper;
-use support::zookeeper::ZooKeeper;
 
 const FOO: &str = "/foo\n  /bar";
 const BAR_WITH_HAM: &str = "/bar\n  /bar\n  /ham";
@@ -38,7 +38,7 @@ struct Story {
 
 impl Story {
     fn begin(overlay: &str) -> Story {
-        let connect = ZooKeeper::shared().chroot();
+        let connect = Server::shared().chroot();
         let repository = Repository::new();
         let treekeeper = Treekeeper::new(&connect, repository.path()).with(&["--overlay", overlay]);
         Story {

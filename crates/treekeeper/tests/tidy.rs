@@ -15,6 +15,7 @@ const FLOORS: &[(&str, &[(&str, u8)])] = &[
         &[
             ("model", 0),
             ("treefile", 0),
+            ("explain", 0),
             ("layer", 1),
             ("plan", 1),
             ("gate", 1),

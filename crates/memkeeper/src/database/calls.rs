@@ -227,12 +227,13 @@ impl Database {
     }
 }
 
+/// In a multi the real server forgets which create was asked for: only the newer kinds of nodes have a stat.
 fn multi_result(write: &Write, done: Done) -> MultiResult {
     match (done, write) {
-        (Done::Created(path, _), Write::Create(create)) if create.reply == CreateReply::Path => {
-            MultiResult::Path(path)
+        (Done::Created(path, stat), Write::Create(create)) if create.mode.is_extended() => {
+            MultiResult::Created(path, stat)
         }
-        (Done::Created(path, stat), _) => MultiResult::Created(path, stat),
+        (Done::Created(path, _), _) => MultiResult::Path(path),
         (Done::Deleted, _) => MultiResult::Deleted,
         (Done::Set(stat), _) => MultiResult::Set(stat),
         (Done::Checked, _) => MultiResult::Checked,

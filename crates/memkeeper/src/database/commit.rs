@@ -2,9 +2,9 @@
 //!
 //! Everything that changes the tree goes through here. A request that fails takes an id too, as in the real server.
 
-use super::nodes::Nodes;
-use super::writes::{Moment, Owner, Step, Tree, owner};
-use super::{Applied, ConnectionId, Database, Millis, SessionId, Transaction, paths};
+use super::nodes::{Nodes, Owner};
+use super::writes::{Moment, Step, Tree};
+use super::{Applied, ConnectionId, Database, Millis, SessionId, Transaction};
 
 /// Who makes a request, and when.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ impl Database {
     pub(super) fn commit(&mut self, session: SessionId, journal: Vec<Step>) {
         for step in &journal {
             self.register(step);
-            self.fire(&step.applied);
+            self.fire(step);
         }
         if self.options.record {
             self.transactions.push(Transaction {
@@ -82,7 +82,7 @@ impl Database {
             Applied::Deleted(path) => (path, false),
             Applied::Set(..) | Applied::AclSet(_) => return,
         };
-        let list = match owner(step.owner) {
+        let list = match step.owner {
             Owner::Nobody => return,
             Owner::Session(session) => match self.sessions.get_mut(session) {
                 Some(session) => &mut session.ephemerals,
@@ -94,16 +94,6 @@ impl Database {
             true => list.insert(path.clone()),
             false => list.remove(path),
         };
-    }
-
-    fn fire(&mut self, applied: &Applied) {
-        let fired = &mut self.notifications;
-        match applied {
-            Applied::Created(path, ..) => self.watches.created(path, paths::parent(path), fired),
-            Applied::Set(path, _) => self.watches.data_changed(path, fired),
-            Applied::Deleted(path) => self.watches.deleted(path, paths::parent(path), fired),
-            Applied::AclSet(_) => {}
-        }
     }
 
     /// Deletes containers that had children and TTL nodes whose time is over, each in its own transaction.
@@ -122,7 +112,7 @@ fn is_due(nodes: &Nodes, path: &str, now: Millis) -> bool {
     let Some(node) = nodes.at(path).filter(|node| node.children.is_empty()) else {
         return false;
     };
-    match owner(node.owner) {
+    match node.owner {
         Owner::Container => node.creations > 0,
         Owner::Ttl(ttl) => now.saturating_sub(node.mtime) > ttl,
         Owner::Nobody | Owner::Session(_) => false,

@@ -10,6 +10,7 @@ mod calls;
 mod commit;
 mod connections;
 mod error;
+mod events;
 mod nodes;
 mod paths;
 mod reads;
@@ -233,6 +234,16 @@ impl Database {
     /// Counts the nodes, the root among them.
     pub fn node_count(&self) -> usize {
         self.tree.nodes.count()
+    }
+
+    /// Counts the ephemeral nodes.
+    pub fn ephemeral_count(&self) -> usize {
+        self.sessions.ephemerals()
+    }
+
+    /// Adds up the bytes of all nodes' data; it looks at every node.
+    pub fn data_bytes(&self) -> usize {
+        self.tree.nodes.data_bytes()
     }
 
     /// Counts the watches.

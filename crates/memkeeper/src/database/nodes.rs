@@ -6,11 +6,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Acl, Millis, Stat};
+use super::{Acl, Millis, SessionId, Stat};
 
 /// Where a node is in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NodeId(u32);
+
+/// What a node goes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// It stays until it is deleted.
+    Nobody,
+    /// It goes with a session.
+    Session(SessionId),
+    /// It goes with the last of its children.
+    Container,
+    /// It goes when nothing happened to it for so long.
+    Ttl(Millis),
+}
 
 /// One znode.
 #[derive(Debug)]
@@ -23,7 +36,7 @@ pub(super) struct Node {
     pub pzxid: i64,
     pub ctime: Millis,
     pub mtime: Millis,
-    pub owner: i64,
+    pub owner: Owner,
     pub version: i32,
     pub aversion: i32,
     /// How many children were ever created: what sequence numbers count.
@@ -50,10 +63,20 @@ impl Node {
             // Kept as a count of creations, shown as one of creations and deletions.
             cversion: self.creations.wrapping_mul(2).wrapping_sub(children),
             aversion: self.aversion,
-            ephemeral_owner: self.owner,
+            ephemeral_owner: self.owner.shown(),
             data_length: i32::try_from(self.data.len()).unwrap_or(i32::MAX),
             num_children: children,
             pzxid: self.pzxid,
+        }
+    }
+}
+
+impl Owner {
+    /// Returns what clients see of it: sessions alone.
+    fn shown(self) -> i64 {
+        match self {
+            Owner::Session(session) => session.0,
+            Owner::Nobody | Owner::Container | Owner::Ttl(_) => SessionId::NONE.0,
         }
     }
 }
@@ -131,6 +154,11 @@ impl Nodes {
     /// Counts the nodes, the root among them.
     pub fn count(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// Adds up the bytes of all data.
+    pub fn data_bytes(&self) -> usize {
+        self.slots.iter().flatten().map(|node| node.data.len()).sum()
     }
 
     /// Counts the nodes below one.

@@ -107,6 +107,8 @@ pub enum CreateMode {
 }
 
 /// What a create replies: the old operation tells the path, the newer ones the stat too.
+///
+/// In a multi it doesn't matter: there the stat is told of containers and nodes with a TTL alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreateReply {
     /// The path.
@@ -211,6 +213,16 @@ impl Create {
             mode,
             reply: CreateReply::PathAndStat,
         }
+    }
+}
+
+impl CreateMode {
+    /// Tells whether it came later than the others: containers and nodes with a TTL.
+    pub fn is_extended(self) -> bool {
+        matches!(
+            self,
+            CreateMode::Container | CreateMode::PersistentTtl(_) | CreateMode::PersistentSequentialTtl(_)
+        )
     }
 }
 

@@ -45,9 +45,9 @@ pub enum Response {
 /// The result of one operation of a multi or multi-read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MultiResult {
-    /// Created, by the old operation.
+    /// Created.
     Path(String),
-    /// Created, by a newer operation.
+    /// Created, a container or a node with a TTL.
     Created(String, Stat),
     /// Deleted.
     Deleted,

@@ -143,6 +143,11 @@ impl Sessions {
             .collect()
     }
 
+    /// Counts the ephemeral nodes of all sessions.
+    pub fn ephemerals(&self) -> usize {
+        self.alive.values().map(|session| session.ephemerals.len()).sum()
+    }
+
     /// Counts the sessions that are alive.
     pub fn count(&self) -> usize {
         self.alive.len()

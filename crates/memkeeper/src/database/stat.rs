@@ -17,7 +17,7 @@ pub struct Stat {
     pub cversion: i32,
     /// How often its ACL was set.
     pub aversion: i32,
-    /// The session that owns it, 0 if none; containers and TTL nodes have marks of their own here.
+    /// The session that owns it, 0 if none: also of containers and TTL nodes, whose marks the server keeps to itself.
     pub ephemeral_owner: i64,
     /// Bytes of data.
     pub data_length: i32,

@@ -1,11 +1,11 @@
-//! Who watches what, and who is told when it happens.
+//! Who watches what.
 //!
 //! This is ZooKeeper 3.8's bookkeeping with its surprises: a connection has one watch per path and table, so that
 //! a one-shot watch replaces a persistent one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AddWatchMode, ConnectionId, EventKind, Notification, WatchKind};
+use super::{AddWatchMode, ConnectionId, EventKind, WatchKind};
 
 /// How long a watch lasts and how far it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,42 +72,6 @@ impl WatchTables {
     pub fn count(&self) -> usize {
         self.data.count() + self.child.count()
     }
-
-    /// Fires what waits for a new node.
-    pub fn created(&mut self, path: &str, parent: &str, fired: &mut Vec<Notification>) {
-        notify(
-            &self.data.trigger(path, EventKind::Created),
-            EventKind::Created,
-            path,
-            fired,
-        );
-        self.children_changed(parent, fired);
-    }
-
-    /// Fires what waits for new data.
-    pub fn data_changed(&mut self, path: &str, fired: &mut Vec<Notification>) {
-        notify(
-            &self.data.trigger(path, EventKind::DataChanged),
-            EventKind::DataChanged,
-            path,
-            fired,
-        );
-    }
-
-    /// Fires what waits for the end of a node; nobody is told of one deletion twice.
-    pub fn deleted(&mut self, path: &str, parent: &str, fired: &mut Vec<Notification>) {
-        let told = self.data.trigger(path, EventKind::Deleted);
-        let mut others = self.child.trigger(path, EventKind::Deleted);
-        others.retain(|connection| !told.contains(connection));
-        notify(&told, EventKind::Deleted, path, fired);
-        notify(&others, EventKind::Deleted, path, fired);
-        self.children_changed(parent, fired);
-    }
-
-    fn children_changed(&mut self, parent: &str, fired: &mut Vec<Notification>) {
-        let watchers = self.child.trigger(parent, EventKind::ChildrenChanged);
-        notify(&watchers, EventKind::ChildrenChanged, parent, fired);
-    }
 }
 
 impl WatchTable {
@@ -160,7 +124,7 @@ impl WatchTable {
     }
 
     /// Returns who is to be told, and removes the watches that are over.
-    fn trigger(&mut self, path: &str, kind: EventKind) -> BTreeSet<ConnectionId> {
+    pub fn trigger(&mut self, path: &str, kind: EventKind) -> BTreeSet<ConnectionId> {
         let mut told = BTreeSet::new();
         let mut over = Vec::new();
         for (connection, mode) in self.by_path.get(path).into_iter().flatten() {
@@ -191,12 +155,4 @@ impl WatchTable {
             }
         }
     }
-}
-
-fn notify(watchers: &BTreeSet<ConnectionId>, kind: EventKind, path: &str, fired: &mut Vec<Notification>) {
-    fired.extend(watchers.iter().map(|connection| Notification {
-        connection: *connection,
-        kind,
-        path: path.to_owned(),
-    }));
 }

@@ -7,27 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::access::{self, AclTable};
-use super::nodes::{Node, NodeId, Nodes};
+use super::nodes::{Node, NodeId, Nodes, Owner};
 use super::{
     Acl, Applied, Check, Create, CreateMode, Delete, ErrorCode, Identity, Millis, Permissions, SessionId,
     SetData, Stat, Write, paths,
 };
 
-/// In `ephemeral_owner`, what marks a container.
-pub(super) const CONTAINER: i64 = i64::MIN;
-/// In `ephemeral_owner`, what marks a node with a TTL; the rest is the TTL.
-const TTL_MARK: i64 = 0xff00_0000_0000_0000_u64.cast_signed();
-/// The longest TTL, in milliseconds: what is left of `ephemeral_owner`.
+/// The longest TTL, in milliseconds: the real server keeps it in five bytes.
 const TTL_MAX: i64 = 0xff_ffff_ffff;
-
-/// Who owns a node, by its `ephemeral_owner`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
-    Nobody,
-    Session(SessionId),
-    Container,
-    Ttl(Millis),
-}
 
 /// What is the same for all operations of one transaction.
 pub(super) struct Moment<'a> {
@@ -49,8 +36,12 @@ pub(super) enum Done {
 /// A change that was made, and how to take it back.
 pub(super) struct Step {
     pub applied: Applied,
-    /// The `ephemeral_owner` of what was created or deleted.
-    pub owner: i64,
+    /// Of what was created or deleted.
+    pub owner: Owner,
+    /// The node's, for who may be told.
+    pub acls: Arc<[Acl]>,
+    /// The parent's, where it changed too.
+    pub parent_acls: Arc<[Acl]>,
     undo: Undo,
 }
 
@@ -81,13 +72,16 @@ struct Parent {
     pzxid: i64,
 }
 
-/// Returns what an `ephemeral_owner` means.
-pub(super) fn owner(mark: i64) -> Owner {
-    match mark {
-        0 => Owner::Nobody,
-        CONTAINER => Owner::Container,
-        mark if mark & TTL_MARK == TTL_MARK => Owner::Ttl(mark & !TTL_MARK),
-        mark => Owner::Session(SessionId(mark)),
+impl Step {
+    /// Returns a change that the parent has no part in.
+    fn alone(applied: Applied, node: &Node, undo: Undo) -> Step {
+        Step {
+            applied,
+            owner: node.owner,
+            acls: node.acls.clone(),
+            parent_acls: node.acls.clone(),
+            undo,
+        }
     }
 }
 
@@ -179,7 +173,7 @@ impl Tree {
         moment: &Moment<'_>,
         journal: &mut Vec<Step>,
     ) -> Result<(String, Stat), ErrorCode> {
-        let mark = mark(create.mode, moment)?;
+        let owner = owner(create.mode, moment)?;
         let (above, _) = paths::split(&create.path).ok_or(ErrorCode::BadArguments)?;
         let acls = access::resolve(&create.acls, moment.identities)?;
         let id = self.nodes.find(above).ok_or(ErrorCode::NoNode)?;
@@ -196,7 +190,7 @@ impl Tree {
         if name.is_empty() || parent.children.contains_key(name) {
             return Err(ErrorCode::NodeExists);
         }
-        if matches!(owner(parent.owner), Owner::Session(_)) {
+        if matches!(parent.owner, Owner::Session(_)) {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         let undo = Undo::Detach {
@@ -211,26 +205,25 @@ impl Tree {
             pzxid: moment.zxid,
             ctime: moment.now,
             mtime: moment.now,
-            owner: mark,
+            owner,
             version: 0,
             aversion: 0,
             creations: 0,
         };
-        let stat = node.stat();
+        let (stat, acls) = (node.stat(), node.acls.clone());
         self.nodes.attach(id, name, node);
         let parent = self.nodes.get_mut(id);
         // The real server's counter stays where it is, and so does pzxid, when it cannot grow.
         if let Some(creations) = parent.creations.checked_add(1) {
             (parent.creations, parent.pzxid) = (creations, moment.zxid);
         }
-        let ephemeral = match owner(mark) {
-            Owner::Session(session) => session.0,
-            _ => 0,
-        };
-        let applied = Applied::Created(path.clone(), create.data.clone(), ephemeral);
+        let applied = Applied::Created(path.clone(), create.data.clone(), stat.ephemeral_owner);
+        let parent_acls = parent.acls.clone();
         journal.push(Step {
             applied,
-            owner: mark,
+            owner,
+            acls,
+            parent_acls,
             undo,
         });
         Ok((path, stat))
@@ -272,10 +265,13 @@ impl Tree {
         let Some(node) = self.nodes.detach(id, name) else {
             return;
         };
-        self.nodes.get_mut(id).pzxid = zxid;
+        let parent = self.nodes.get_mut(id);
+        parent.pzxid = zxid;
         journal.push(Step {
             applied: Applied::Deleted(path.to_owned()),
             owner: node.owner,
+            acls: node.acls.clone(),
+            parent_acls: parent.acls.clone(),
             undo: Undo::Attach { parent: before, node },
         });
     }
@@ -302,11 +298,7 @@ impl Tree {
         node.version = node.version.wrapping_add(1);
         (node.mzxid, node.mtime) = (moment.zxid, moment.now);
         let applied = Applied::Set(set.path.clone(), set.data.clone());
-        journal.push(Step {
-            applied,
-            owner: 0,
-            undo,
-        });
+        journal.push(Step::alone(applied, node, undo));
         Ok(node.stat())
     }
 
@@ -336,11 +328,7 @@ impl Tree {
         node.acls = self.acls.share(acls);
         node.aversion = node.aversion.wrapping_add(1);
         let applied = Applied::AclSet(path.to_owned());
-        journal.push(Step {
-            applied,
-            owner: 0,
-            undo: Undo::Nothing,
-        });
+        journal.push(Step::alone(applied, node, Undo::Nothing));
         Ok(node.stat())
     }
 
@@ -362,7 +350,7 @@ fn node(acls: &Arc<[Acl]>, aversion: i32) -> Node {
         pzxid: 0,
         ctime: 0,
         mtime: 0,
-        owner: 0,
+        owner: Owner::Nobody,
         version: 0,
         aversion,
         creations: 0,
@@ -377,17 +365,16 @@ fn remembered(id: NodeId, node: &Node) -> Parent {
     }
 }
 
-/// Returns the `ephemeral_owner` of a node to create.
-fn mark(mode: CreateMode, moment: &Moment<'_>) -> Result<i64, ErrorCode> {
+fn owner(mode: CreateMode, moment: &Moment<'_>) -> Result<Owner, ErrorCode> {
     match mode {
-        CreateMode::Persistent | CreateMode::PersistentSequential => Ok(0),
-        CreateMode::Ephemeral | CreateMode::EphemeralSequential => Ok(moment.session.0),
-        CreateMode::Container => Ok(CONTAINER),
+        CreateMode::Persistent | CreateMode::PersistentSequential => Ok(Owner::Nobody),
+        CreateMode::Ephemeral | CreateMode::EphemeralSequential => Ok(Owner::Session(moment.session)),
+        CreateMode::Container => Ok(Owner::Container),
         CreateMode::PersistentTtl(_) | CreateMode::PersistentSequentialTtl(_) if !moment.extended_types => {
             Err(ErrorCode::Unimplemented)
         }
         CreateMode::PersistentTtl(ttl) | CreateMode::PersistentSequentialTtl(ttl) => match ttl {
-            1..=TTL_MAX => Ok(TTL_MARK | ttl),
+            1..=TTL_MAX => Ok(Owner::Ttl(ttl)),
             _ => Err(ErrorCode::BadArguments),
         },
     }

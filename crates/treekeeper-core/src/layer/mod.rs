@@ -10,8 +10,6 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use refusal::CODES;
-
 use std::collections::BTreeSet;
 
 use crate::model::{DesiredTree, ZnodePath};

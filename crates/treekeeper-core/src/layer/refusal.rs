@@ -1,30 +1,12 @@
 //! The diagnostics of layers: code, words and help of each, in one place.
 //!
-//! Decides nothing.
+//! Decides nothing. What each code means at length stands in `explain`.
 
 use std::sync::Arc;
 
 use super::draft::Place;
 use crate::model::{EncodeError, RESERVED_ROOTS};
 use crate::treefile::{Code, Diagnostic, Label, SourceFile};
-
-/// The codes that only joining files can yield, and what each means in one line; `explain` prints them.
-///
-/// What one file can get wrong by itself keeps the parser's code here too: `treefile::CODES`.
-pub const CODES: &[(Code, &str)] = &[
-    (Code("TK0301"), "a reserved top-level node"),
-    (Code("TK0302"), "a top-level node that two .zk files define"),
-    (
-        Code("TK0303"),
-        "a property that two overlays set to different values",
-    ),
-    (
-        Code("TK0304"),
-        "a node written as a path whose parent no file defines",
-    ),
-    (Code("TK0305"), "a node that is defined twice, once as a path"),
-    (Code("TK0306"), "a node without a name"),
-];
 
 /// The files, as labels need them.
 pub(super) type Sources = [Arc<SourceFile>];
@@ -136,7 +118,7 @@ pub(super) fn node_twice(sources: &Sources, place: Place, first: Place, path: &s
 pub(super) fn nameless(sources: &Sources, place: Place) -> Diagnostic {
     let message = "a node has no name".to_owned();
     with(
-        diagnostic("TK0306", message, label(sources, place, "only slashes")),
+        diagnostic("TK0108", message, label(sources, place, "only slashes")),
         None,
         "write the name after the slash",
     )

@@ -227,7 +227,7 @@ fn duplicates_through_paths_are_refused() {
         ("a.zk", "/a\n  /b\n/a/b\n//\n"),
         ("x.zkx", "/c\n  /d\n/c/d\n  p = 1\n"),
     ]), @"
-    TK0306 a node has no name
+    TK0108 a node has no name
       at a.zk:4 `//` only slashes
       help: write the name after the slash
     TK0305 the node /a/b is defined twice

@@ -1,8 +1,9 @@
-//! The tree-file language: text to [`FileTree`] with diagnostics, and live trees back to text.
+//! The tree-file language: text to [`FileTree`] with diagnostics, files in canonical form, live trees back to text.
 //!
 //! Never fails: [`parse`] returns what it understood and every diagnostic. Floor 0: knows nothing of layers, plans
 //! or ZooKeeper.
 
+mod canonical;
 pub mod diagnostic;
 pub mod expression;
 mod json;
@@ -15,7 +16,8 @@ mod siblings;
 mod stored;
 mod tree;
 
-pub use diagnostic::{CODES, Code, Diagnostic, Label};
+pub use canonical::{canonical, changes};
+pub use diagnostic::{Code, Diagnostic, Label};
 pub use json::to_json;
 pub use limits::ParseLimits;
 pub use parser::parse;

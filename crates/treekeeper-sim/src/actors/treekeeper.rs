@@ -257,6 +257,10 @@ fn imported(base: &ZnodePath, value: u64) -> Edit {
         .roots
         .values_mut()
         .for_each(|scope| *scope = RootScope::Trim);
-    let trim = if value % 2 == 0 { Trim::ByRoot } else { Trim::Never };
+    let trim = if value.is_multiple_of(2) {
+        Trim::ByRoot
+    } else {
+        Trim::Never
+    };
     Edit::Tree(graft, trim)
 }

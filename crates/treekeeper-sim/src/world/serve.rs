@@ -22,9 +22,7 @@ impl Inner {
                 }
             }
             Due::Answer(ticket, epoch) => {
-                let Some(waiting) = self.tickets.get_mut(&ticket) else {
-                    return None;
-                };
+                let waiting = self.tickets.get_mut(&ticket)?;
                 let (client, reply) = (waiting.client, waiting.reply.take());
                 if self.clients[client.0].epoch == epoch
                     && let Some(reply) = reply

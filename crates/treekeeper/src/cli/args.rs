@@ -1,9 +1,13 @@
 //! Every command, option and help text.
 
+mod offline;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+
+pub use offline::{CompletionsArgs, ExplainArgs, FmtArgs, FormatArg, ManArgs, ParseArgs, ValidateArgs};
+use offline::{EXPLAIN_EXAMPLES, FMT_EXAMPLES, MAN_EXAMPLES, VALIDATE_EXAMPLES};
 
 /// GitOps for Apache ZooKeeper: keeps the tree of a cluster equal to tree files in git.
 #[derive(Debug, Parser)]
@@ -11,7 +15,7 @@ use clap_complete::Shell;
     name = "treekeeper",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done or in sync, 1 error, 2 differences (with --exit-code), 3 refused by policy, \
+    after_help = "Exit codes: 0 done or in sync, 1 error, 2 differences (where they are asked for), 3 refused by policy, \
                   4 hosts not converged, 5 stopped, 6 lock held, 7 plan stale, 8 outcome unknown, 64 usage"
 )]
 pub struct Arguments {
@@ -27,7 +31,7 @@ pub struct Arguments {
 const LOCK_WAIT_SECONDS_MAX: u64 = 31_536_000;
 
 /// Options that every command takes, before or after its name.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Global {
     /// ZooKeeper servers and chroot [env: TREEKEEPER_ZOOKEEPER, then ZC_ZK_CONNECTION_STRING; default:
     /// 127.0.0.1:2181]
@@ -148,7 +152,11 @@ pub enum Command {
     /// Look at the cluster lock
     Lock(LockArgs),
     /// Parse and merge tree files offline, and report everything that is wrong with them
+    #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(ValidateArgs),
+    /// Put tree files into canonical form: indents, blanks around signs, line ends; comments and values stay
+    #[command(after_help = FMT_EXAMPLES)]
+    Fmt(FmtArgs),
     /// Print a parsed tree file as JSON
     Parse(ParseArgs),
     /// Print the live tree, ephemeral znodes included
@@ -165,8 +173,35 @@ pub enum Command {
     Ln(LinkArgs),
     /// Print the real path, symbolic links resolved
     Resolve(ResolveArgs),
+    /// Show in twenty seconds what treekeeper does, on an in-memory ZooKeeper of its own
+    ///
+    /// Needs git and nothing else. Runs treekeeper's own commands on a git repository and a ZooKeeper that it makes for
+    /// itself and removes again: syncs, plans, a host that lags, ALL STOP, a change by hand and its repair, the way
+    /// back. Reads neither environment nor configuration files. Exits with 0 only if every command ended as the story
+    /// tells.
+    ///
+    /// With --zookeeper it plays on a real server instead: below a new znode `treekeeper-demo-...` in the chroot that
+    /// is named, which is removed at the end, also after a failure and after Ctrl-C; nothing else there is touched.
+    /// If that server wants credentials or TLS, name a file with them by --config: of it only [auth] counts,
+    /// and the paths in it must be absolute.
+    Demo(DemoArgs),
+    /// Serve an in-memory ZooKeeper, for development and CI: never for production
+    ///
+    /// Runs in the foreground until Ctrl-C or SIGTERM, and then exits with 0. Any ZooKeeper client can use it: it
+    /// speaks the protocol of ZooKeeper 3.8, without TLS, SASL and quotas. Everything is forgotten when it ends.
+    ///
+    /// As soon as it serves, one line on standard output says so and names the address; scripts wait for it:
+    /// `memkeeper serves at 127.0.0.1:2181 (development and tests only: everything is in memory)`. What --import
+    /// names is there by then. If a file is wrong, every error is told, no server is started, and it exits with 1.
+    DevServer(DevServerArgs),
+    /// Explain a code such as TK0104, or a refusal such as stopped; without one, list them all
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Write manual pages
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 /// Options of `sync`.
@@ -250,21 +285,6 @@ pub struct LockArgs {
 pub enum LockCommand {
     /// Show who holds the lock and who waits, with session and age
     Show,
-}
-
-/// Options of `validate`.
-#[derive(Debug, Args)]
-pub struct ValidateArgs {
-    /// Tree files, or one directory of them
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-}
-
-/// Options of `parse`.
-#[derive(Debug, Args)]
-pub struct ParseArgs {
-    /// The tree file, or - for standard input
-    pub file: PathBuf,
 }
 
 /// Options of `tree`.
@@ -367,9 +387,27 @@ pub struct ResolveArgs {
     pub path: String,
 }
 
-/// Options of `completions`.
+/// Options of `demo`.
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    pub shell: Shell,
+pub struct DemoArgs {
+    /// Leave server and repository running at the end, to play with, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
+    /// Don't pause for the reader (nor does a demo that isn't told on a terminal)
+    #[arg(long)]
+    pub fast: bool,
+}
+
+/// Options of `dev-server`.
+#[derive(Debug, Args)]
+pub struct DevServerArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:2181")]
+    pub listen: String,
+    /// Begin with the tree of the tree files (*.zk, *.zkx) directly in this directory, merged as a sync would
+    #[arg(long, value_name = "DIR")]
+    pub import: Option<PathBuf>,
+    /// Let --listen name an address that other machines can reach; everybody there may read and write everything
+    #[arg(long)]
+    pub allow_remote: bool,
 }

@@ -259,6 +259,14 @@ pub fn read(named: Option<&Path>) -> Result<Config, Problem> {
         .map_err(|_| Problem::error("the configuration files do not fit together"))
 }
 
+/// Returns what a file says of credentials and TLS, as it stands there.
+///
+/// # Errors
+/// As [`read`] of a named file.
+pub fn auth(path: &Path) -> Result<Option<toml::Value>, Problem> {
+    Ok(table(path)?.remove("auth"))
+}
+
 fn table(path: &Path) -> Result<toml::Table, Problem> {
     let text = read_text(path)?;
     let wrong = |error: toml::de::Error| wrong(path, &text, &error);

@@ -7,11 +7,18 @@ mod args;
 mod completions;
 mod config;
 mod data;
+mod demo;
+mod dev_server;
 mod edit;
+mod explain;
+mod fmt;
+mod interrupt;
 mod lock;
+mod man;
 mod offline;
 mod operator;
 mod plan;
+mod sarif;
 mod setup;
 mod status;
 mod sync;
@@ -54,8 +61,13 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
     let Arguments { global, command } = arguments;
     match command {
         Command::Completions(options) => completions::run(&options),
+        Command::Explain(options) => explain::run(&global, &options),
+        Command::Man(options) => man::run(&options),
         Command::Validate(options) => offline::validate(&global, &options),
+        Command::Fmt(options) => fmt::run(&global, &options),
         Command::Parse(options) => offline::parse(&global, &options),
+        Command::Demo(options) => demo::run(&global, &options),
+        Command::DevServer(options) => dev_server::run(&global, &options),
         command => {
             let setup = setup::Setup::new(&global)?;
             match command {
@@ -73,7 +85,14 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
                 Command::Import(options) => edit::import(&setup, &options),
                 Command::Set(options) => edit::set(&setup, &options),
                 Command::Ln(options) => edit::link(&setup, &options),
-                Command::Completions(_) | Command::Validate(_) | Command::Parse(_) => {
+                Command::Completions(_)
+                | Command::Validate(_)
+                | Command::Parse(_)
+                | Command::Demo(_)
+                | Command::DevServer(_)
+                | Command::Explain(_)
+                | Command::Fmt(_)
+                | Command::Man(_) => {
                     unreachable!("handled before a server is configured")
                 }
             }

@@ -1,51 +1,39 @@
 //! `validate` and `parse`: tree files without a server, for CI and editors.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use treekeeper_core::layer;
-use treekeeper_core::treefile::{self, Diagnostic, SourceFile};
+use treekeeper_core::model::DesiredTree;
+use treekeeper_core::treefile::{self, Diagnostic, Label, SourceFile};
 
-use super::args::{Global, ParseArgs, ValidateArgs};
+use super::args::{FormatArg, Global, ParseArgs, ValidateArgs};
+use super::config::Config;
 use super::edit::source_file;
 use super::setup::{overlay, tree_limits};
 use super::ui::{self, Exit, Problem};
-use super::{config, setup};
+use super::{config, sarif, setup};
 use crate::git;
 
 /// Parses and merges the given files or directory, and reports everything that is wrong.
 pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem> {
-    let config = config::read(global.config.as_deref())?;
-    let (parse_limits, layer_limits) = tree_limits(&config);
-    let files = read(options)?;
-    let count = files.len();
-    let mut diagnostics = Vec::new();
-    let mut trees = Vec::with_capacity(count);
-    for file in files {
-        let (tree, found) = treefile::parse(Arc::new(file), &parse_limits);
-        trees.push(tree);
-        diagnostics.extend(found);
-    }
-    let znodes = match layer::merge(trees, overlay(global, &config), &layer_limits) {
-        Ok(desired) => desired.tree.len(),
-        Err(more) => {
-            diagnostics = layer::joined_diagnostics(diagnostics, more);
-            0
+    let format = match (options.format, global.json) {
+        (None, false) => FormatArg::Text,
+        (None | Some(FormatArg::Json), true) => FormatArg::Json,
+        (Some(_), true) => {
+            return Err(Problem::usage("--json is --format json: give one of the two"));
         }
+        (Some(format), false) => format,
     };
-    if global.json {
-        print_json(count, znodes, &diagnostics, &config.secrets.names)?;
-    } else if diagnostics.is_empty() {
-        ui::print_bytes(
-            format!(
-                "Valid: {}, {}.\n",
-                ui::counted(count, "file"),
-                ui::counted(znodes, "znode")
-            )
-            .as_bytes(),
-        )?;
-    } else {
-        ui::diagnostics(&diagnostics, &config.secrets.names, "");
+    let config = config::read(global.config.as_deref())?;
+    let verdict = judge(read(options)?, global, &config);
+    let (diagnostics, secrets) = (&verdict.diagnostics, &config.secrets.names);
+    match format {
+        FormatArg::Json => ui::print_json(&verdict.as_json(secrets))?,
+        FormatArg::Sarif => ui::print_json(&verdict.as_sarif(secrets)?)?,
+        FormatArg::Text if diagnostics.is_empty() => ui::print_bytes(verdict.sentence().as_bytes())?,
+        FormatArg::Text => ui::diagnostics(diagnostics, secrets, ""),
     }
     Ok(if diagnostics.is_empty() {
         Exit::Done
@@ -54,35 +42,121 @@ pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem
     })
 }
 
-fn read(options: &ValidateArgs) -> Result<Vec<SourceFile>, Problem> {
-    match options.paths.as_slice() {
-        [directory] if directory.is_dir() => Ok(git::read_directory(directory, &git::ReadLimits::default())?),
-        files => Ok(git::read_files(files, &git::ReadLimits::default())?),
+/// Parses files and merges them, or returns everything that is wrong with them.
+pub fn merged(
+    files: Vec<SourceFile>,
+    global: &Global,
+    config: &Config,
+) -> Result<DesiredTree, Vec<Diagnostic>> {
+    let (parse_limits, layer_limits) = tree_limits(config);
+    let mut diagnostics = Vec::new();
+    let mut trees = Vec::with_capacity(files.len());
+    for file in files {
+        let (tree, found) = treefile::parse(Arc::new(file), &parse_limits);
+        trees.push(tree);
+        diagnostics.extend(found);
+    }
+    match layer::merge(trees, overlay(global, config), &layer_limits) {
+        Ok(desired) if diagnostics.is_empty() => Ok(desired),
+        Ok(_) => Err(diagnostics),
+        Err(more) => Err(layer::joined_diagnostics(diagnostics, more)),
     }
 }
 
-fn print_json(
-    files: usize,
+/// What is to be said about a set of files.
+struct Verdict {
+    files: Vec<(PathBuf, Arc<SourceFile>)>,
     znodes: usize,
-    diagnostics: &[Diagnostic],
-    secrets: &[String],
-) -> Result<(), Problem> {
-    let list: Vec<_> = diagnostics
-        .iter()
-        .map(|diagnostic| {
-            let (line, column) = diagnostic.place();
-            json!({
-                "code": diagnostic.code.0,
-                "file": diagnostic.primary.source.name,
-                "line": line,
-                "column": column,
-                "message": diagnostic.said(secrets),
-                "help": diagnostic.helped(secrets),
-            })
-        })
+    diagnostics: Vec<Diagnostic>,
+}
+
+fn judge(files: Vec<(PathBuf, SourceFile)>, global: &Global, config: &Config) -> Verdict {
+    let (parse_limits, layer_limits) = tree_limits(config);
+    let files: Vec<_> = files
+        .into_iter()
+        .map(|(path, file)| (path, Arc::new(file)))
         .collect();
-    let value = json!({ "schema": 1, "files": files, "znodes": znodes, "diagnostics": list });
-    ui::print_bytes(format!("{value:#}\n").as_bytes())
+    let mut diagnostics = Vec::new();
+    let mut trees = Vec::with_capacity(files.len());
+    for (_, file) in &files {
+        let (tree, found) = treefile::parse(Arc::clone(file), &parse_limits);
+        trees.push(tree);
+        diagnostics.extend(found);
+    }
+    let znodes = match layer::merge(trees, overlay(global, config), &layer_limits) {
+        Ok(desired) => desired.tree.len(),
+        Err(more) => {
+            diagnostics = layer::joined_diagnostics(diagnostics, more);
+            0
+        }
+    };
+    Verdict {
+        files,
+        znodes,
+        diagnostics,
+    }
+}
+
+impl Verdict {
+    fn sentence(&self) -> String {
+        format!(
+            "Valid: {}, {}.\n",
+            ui::counted(self.files.len(), "file"),
+            ui::counted(self.znodes, "znode")
+        )
+    }
+
+    fn as_json(&self, secrets: &[String]) -> Value {
+        let list = diagnostics_json(&self.diagnostics, secrets);
+        json!({ "schema": 1, "files": self.files.len(), "znodes": self.znodes, "diagnostics": list })
+    }
+
+    fn as_sarif(&self, secrets: &[String]) -> Result<Value, Problem> {
+        let directory = std::env::current_dir()
+            .map_err(|error| Problem::error(format!("cannot tell the working directory: {error}")))?;
+        let uri_of = |label: &Label| {
+            let mut files = self.files.iter();
+            // Files of different directories may have one name, so the text itself is what is looked for.
+            let path = files.find(|(_, file)| Arc::ptr_eq(file, &label.source));
+            let path = path.map_or(Path::new(&label.source.name), |(path, _)| path);
+            sarif::uri(path, &directory)
+        };
+        Ok(sarif::log(&self.diagnostics, secrets, uri_of))
+    }
+}
+
+/// Reads the files, each with the path by which it is known.
+fn read(options: &ValidateArgs) -> Result<Vec<(PathBuf, SourceFile)>, Problem> {
+    let limits = git::ReadLimits::default();
+    Ok(match options.paths.as_slice() {
+        [directory] if directory.is_dir() => {
+            let files = git::read_directory(directory, &limits)?.into_iter();
+            files.map(|file| (directory.join(&file.name), file)).collect()
+        }
+        paths => {
+            let files = git::read_files(paths, &limits)?;
+            paths.iter().cloned().zip(files).collect()
+        }
+    })
+}
+
+/// Returns diagnostics as JSON, in their order.
+pub fn diagnostics_json<'a>(
+    diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
+    secrets: &[String],
+) -> Vec<Value> {
+    let as_json = |diagnostic: &Diagnostic| {
+        let (line, column) = diagnostic.place();
+        json!({
+            "code": diagnostic.code.0,
+            "file": diagnostic.primary.source.name,
+            "line": line,
+            "column": column,
+            "message": diagnostic.said(secrets),
+            "help": diagnostic.helped(secrets),
+        })
+    };
+    diagnostics.into_iter().map(as_json).collect()
 }
 
 /// Prints one parsed file as JSON.

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use treekeeper_core::gate::Blocker;
+use treekeeper_core::model::unprintable;
 use treekeeper_core::operation::{Event, Failure, Outcome, Receipt};
 use treekeeper_core::treefile::Diagnostic;
 
@@ -169,6 +170,26 @@ pub fn say(line: &str) {
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
     let mut out = std::io::stdout().lock();
     ignore_closed_pipe(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Prints JSON on standard output, over several lines.
+///
+/// Characters that move the cursor, reorder or hide text are written as JSON's own escapes: a terminal is safe, and a
+/// program reads the same text.
+pub fn print_json(value: &serde_json::Value) -> Result<(), Problem> {
+    let mut text = String::new();
+    for character in format!("{value:#}").chars() {
+        if character != '\n' && unprintable(character) {
+            let units = &mut [0; 2];
+            for unit in character.encode_utf16(units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(character);
+        }
+    }
+    text.push('\n');
+    print_bytes(text.as_bytes())
 }
 
 /// Streams text to standard output, with colours only where they are wanted.

@@ -1,7 +1,8 @@
 //! The adapter to ZooKeeper: sessions, reading trees, the lock, and transactions.
 //!
 //! Floor 3. It does what it is asked and reports what it saw; what to do next is decided in `treekeeper-core`.
-//! It never imports `git`, `engine` or `cli`. Only `commit`, `prepare`, `lock` and `operator` write.
+//! It never imports `git`, `engine` or `cli`. Only `commit`, `prepare`, `lock` and `operator` write,
+//! and `playground`, which knows no other znodes than the demo's own.
 
 mod access;
 mod cluster;
@@ -10,6 +11,7 @@ mod error;
 mod lock;
 mod observe;
 mod operator;
+mod playground;
 mod session;
 mod trouble;
 
@@ -20,5 +22,6 @@ pub use error::ZkError;
 pub use lock::{Contender, HeldLock, acquire, contenders, prepare};
 pub use observe::{ReadMethod, differing, observe};
 pub use operator::{VersionChange, change_host_property, change_version};
+pub use playground::{Playground, converge};
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};
 pub use trouble::trouble_listener;

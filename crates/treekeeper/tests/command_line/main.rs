@@ -1,4 +1,4 @@
-//! The command line on a real ZooKeeper and a real git: what it refuses, what it leaves alone, what it says.
+//! The command line on a server and a real git: what it refuses, what it leaves alone, what it says.
 //!
 //! One binary for all of it: each would start a server of its own.
 //! Every text that a person reads is compared whole; read a changed one as an operator at 3 a.m. would.
@@ -10,13 +10,22 @@ mod access;
 mod auth;
 mod bad_files;
 mod data;
+mod demo;
+mod dev_server;
+mod explain;
+mod fmt;
+mod foreground;
+mod help;
 mod history;
+mod man;
 mod minimal;
 mod operator;
 mod output;
 mod reader;
 mod refusals;
 mod round_trips;
+mod sarif;
 mod scene;
 mod secrets;
 mod transport;
+mod validate;

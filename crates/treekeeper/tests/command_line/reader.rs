@@ -5,7 +5,7 @@ use treekeeper_core::model::{LiveTree, ZnodePath};
 use treekeeper_core::operation::Scope;
 
 use crate::support::foreign::Foreign;
-use crate::support::zookeeper::ZooKeeper;
+use crate::support::server::Server;
 
 /// Returns every node with its data, data version and owner.
 fn told(tree: &LiveTree) -> Vec<String> {
@@ -35,7 +35,7 @@ fn read(connect: &str, method: ReadMethod, scope: &Scope) -> LiveTree {
 
 #[test]
 fn both_ways_of_reading_give_one_tree() {
-    let connect = ZooKeeper::shared().chroot();
+    let connect = Server::shared().chroot();
     let foreign = Foreign::connect(&connect);
     for root in ["/a", "/b"] {
         foreign.create(root, b"{\"root\":1}");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::support::foreign::Foreign;
 use crate::support::repository::Repository;
+use crate::support::server::Server;
 use crate::support::treekeeper::{Output, Treekeeper};
-use crate::support::zookeeper::ZooKeeper;
 
 /// One test's world.
 pub struct Scene {
@@ -27,7 +27,7 @@ pub type Frozen = BTreeMap<String, (Vec<u8>, i64, i64)>;
 impl Scene {
     /// Begins with an empty chroot and an empty repository.
     pub fn new() -> Scene {
-        Scene::on(&ZooKeeper::shared().chroot())
+        Scene::on(&Server::shared().chroot())
     }
 
     /// Begins on this connect string.
@@ -174,8 +174,8 @@ fn without_number(text: &str, before: &str, after: &str) -> String {
     }
 }
 
-/// Returns this machine's name, which treekeeper tells as part of who it is.
-fn machine() -> String {
+/// Returns who we are where no user is named, which treekeeper tells: the machine's name is in it.
+pub fn machine() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if name.trim().is_empty() {
         String::new()
@@ -185,7 +185,7 @@ fn machine() -> String {
 }
 
 /// Replaces session ids, other ids, times and sequence numbers.
-fn scrubbed(text: &str) -> String {
+pub fn scrubbed(text: &str) -> String {
     let is_word = |character: char| character.is_ascii_alphanumeric() || "-:.".contains(character);
     let mut out = String::new();
     let mut rest = text;

@@ -63,10 +63,7 @@ fn expire_in_flight(then: Then, status: i32) -> (Scene, [String; 2], String) {
     let owner = scene.stat(&scene.candidate()).ephemeral_owner;
     scene.proxy.release(0, then);
     scene.proxy.wait_dark();
-    let session = format!("0x{owner:x}");
-    wait("the session to expire", || {
-        !ZooKeeper::shared().word("dump").contains(&session)
-    });
+    wait("the session to expire", || !Server::shared().is_alive(owner));
     scene.proxy.light();
     let output = running.finish().expect(status);
     (scene, commits, talk(&output))
@@ -111,7 +108,7 @@ fn a_process_that_was_paused_longer_than_its_session_writes_nothing_more() {
 
 #[test]
 fn a_server_that_is_gone_for_good_leaves_the_outcome_unknown() {
-    for then in [Then::SwallowAndDark, Then::Dark] {
+    side_by_side([Then::SwallowAndDark, Then::Dark], |then| {
         let (scene, [before, after]) = scene_with(Some(IMPATIENT));
         scene.proxy.script(0, then);
         let output = scene.sync(&[]).expect(8);
@@ -128,7 +125,7 @@ fn a_server_that_is_gone_for_good_leaves_the_outcome_unknown() {
         scene.wait_unlocked();
         scene.sync(&[]).expect(0);
         expect_after(&scene, &after);
-    }
+    });
 }
 
 #[test]

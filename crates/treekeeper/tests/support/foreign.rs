@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -200,6 +201,14 @@ impl Foreign {
 /// Returns the path of a child.
 pub fn join(parent: &str, child: &str) -> String {
     format!("{}/{child}", parent.trim_end_matches('/'))
+}
+
+/// Creates a node of its own for one test and returns the connect string that ends in it.
+pub fn chroot_on(address: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let path = format!("/t{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    Foreign::connect(address).create(&path, b"");
+    format!("{address}{path}")
 }
 
 /// Drives a client's future to its end from a test, which is no async function.

@@ -5,10 +5,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
+use zookeeper_client::{Client, TlsOptions};
 
+use super::foreign::wait;
 use super::zookeeper::{ZooKeeper, program};
+
+/// How long the first handshake of a server may take.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(60);
 
 const STORE_PASSWORD: &str = "treekeeper-test";
 
@@ -169,7 +175,27 @@ pub fn start_with_tls(keys: &Keys, client: ClientCertificate) -> ZooKeeper {
         "ssl.trustStore.type=PEM".to_owned(),
         format!("ssl.clientAuth={authentication}"),
     ];
-    ZooKeeper::start_with(&lines, &[])
+    let zookeeper = ZooKeeper::start_with(&lines, &[]);
+    shake_hands(&zookeeper, keys);
+    zookeeper
+}
+
+/// Makes the first handshake, whose outcome is no matter: the server loads what it needs for it, which can take
+/// longer than a test is willing to wait for a connection.
+fn shake_hands(zookeeper: &ZooKeeper, keys: &Keys) {
+    let read = |file: PathBuf| fs::read_to_string(file).expect("the temporary directory can be read");
+    let (certificate, key) = keys.client_files();
+    let options = TlsOptions::new()
+        .with_pem_ca(&read(keys.ca_file()))
+        .and_then(|options| options.with_pem_identity(&read(certificate), &read(key)))
+        .expect("openssl makes good keys");
+    let address = zookeeper.secure_address();
+    let connected = Client::connector()
+        .with_tls(options)
+        .with_connection_timeout(HANDSHAKE_TIME_MAX)
+        .with_fail_eagerly()
+        .secure_connect(&address);
+    let _ = wait(async { tokio::time::timeout(HANDSHAKE_TIME_MAX, connected).await });
 }
 
 /// Starts a server that knows one user of SASL DIGEST-MD5.

@@ -1,4 +1,4 @@
-//! What integration tests share: a real ZooKeeper, foreign clients, repositories, the binary under test.
+//! What integration tests share: servers, foreign clients, repositories, the binary under test.
 //!
 //! Each test binary includes this with `mod support;`.
 //! Nothing here but `mirror` knows how treekeeper works inside: it only starts servers, talks to them and runs the
@@ -18,5 +18,6 @@ pub mod original;
 pub mod proxy;
 pub mod repository;
 pub mod scene;
+pub mod server;
 pub mod treekeeper;
 pub mod zookeeper;

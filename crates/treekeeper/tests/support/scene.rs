@@ -9,8 +9,8 @@ use super::background::Background;
 use super::foreign::{Foreign, join};
 use super::proxy::Proxy;
 use super::repository::Repository;
+use super::server::Server;
 use super::treekeeper::{Output, Treekeeper};
-use super::zookeeper::ZooKeeper;
 
 /// Where the zktools candidates stand.
 pub const LOCK: &str = "/ZktoolsLocks/,hosts";
@@ -47,7 +47,7 @@ impl Scene {
 
     /// The same, with a configuration file for the treekeeper that is put to the test.
     pub fn with_config(config: &str) -> Scene {
-        let connect = ZooKeeper::shared().chroot();
+        let connect = Server::shared().chroot();
         let repository = Repository::new();
         let proxy = Proxy::start(&connect);
         let treekeeper = Treekeeper::new(&proxy.connect(&connect), repository.path());
@@ -180,6 +180,16 @@ pub fn wait(what: &str, mut done: impl FnMut() -> bool) {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Plays each item on a thread of its own, since most of such a test is waiting for a session to end.
+pub fn side_by_side<T: Send>(items: impl IntoIterator<Item = T>, play: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for item in items {
+            let play = &play;
+            scope.spawn(move || play(item));
+        }
+    });
 }
 
 /// Returns what was said besides the log, with commits and candidates as one word.

@@ -10,12 +10,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::foreign::Foreign;
+use super::foreign::chroot_on;
+use super::server::Kind;
 
 /// How long a server may take to answer; a busy two-core machine needs several seconds.
 const BOOT_TIME_MAX: Duration = Duration::from_secs(90);
@@ -42,7 +42,6 @@ pub struct ZooKeeper {
     secure_port: u16,
     server: Child,
     watchdog: Child,
-    chroots: AtomicUsize,
     directory: TempDir,
 }
 
@@ -52,7 +51,9 @@ impl ZooKeeper {
         ZooKeeper::start_with(&[], &[])
     }
 
-    /// Returns the one server that all tests of this test binary share.
+    /// Returns the one plain server of this test binary.
+    ///
+    /// Tests that run on either server take [`super::server::Server::shared`].
     pub fn shared() -> &'static ZooKeeper {
         static SHARED: OnceLock<ZooKeeper> = OnceLock::new();
         SHARED.get_or_init(ZooKeeper::start)
@@ -62,6 +63,11 @@ impl ZooKeeper {
     ///
     /// `{secure_port}` in a line stands for a second free port, which `secure_address` then names.
     pub fn start_with(lines: &[String], properties: &[String]) -> ZooKeeper {
+        assert_eq!(
+            Kind::chosen(),
+            Kind::ZooKeeper,
+            "a run on memkeeper starts no Apache ZooKeeper: ask `left_to_zookeeper` first"
+        );
         let mut reasons = Vec::new();
         for _ in 0..BOOT_TRIES_MAX {
             match ZooKeeper::try_start(lines, properties) {
@@ -92,9 +98,7 @@ impl ZooKeeper {
 
     /// Creates a node of its own for one test and returns the connect string that ends in it.
     pub fn chroot(&self) -> String {
-        let path = format!("/t{}", self.chroots.fetch_add(1, Ordering::Relaxed));
-        Foreign::connect(&self.address()).create(&path, b"");
-        format!("{}{path}", self.address())
+        chroot_on(&self.address())
     }
 
     /// Returns the answer to a four-letter word such as `srvr` or `mntr`.
@@ -126,7 +130,6 @@ impl ZooKeeper {
             secure_port,
             server,
             watchdog,
-            chroots: AtomicUsize::new(0),
             directory,
         };
         zookeeper.wait_until_it_serves()?;

@@ -25,6 +25,37 @@ impl Label {
     }
 }
 
+/// A place in one line, as editors and SARIF count: lines and columns from 1, columns in UTF-16 code units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The line.
+    pub line: usize,
+    /// The first column, and the one behind the last; `None` where they would tell how long a secret is.
+    pub columns: Option<Range<usize>>,
+}
+
+impl Label {
+    /// Returns the place without what could tell the value of a property that looks secret, also by the names in
+    /// `secrets`. What goes beyond the end of the line is left out.
+    pub fn region(&self, secrets: &[String]) -> Region {
+        let shown = ShownLine::new(self);
+        // A byte order mark is no character of the text.
+        let mark = if shown.number == 1 { "\u{feff}" } else { "" };
+        let column = |place: usize| {
+            let before = shown.text_before(place);
+            1 + before.trim_start_matches(mark).encode_utf16().count()
+        };
+        let (from, to) = (self.span.start, self.span.end.max(self.span.start));
+        let is_secret = shown
+            .secret(secrets)
+            .is_some_and(|secret| shown.byte(to) > secret.start && shown.byte(from) < secret.end);
+        Region {
+            line: shown.number,
+            columns: (!is_secret).then(|| column(from)..column(to)),
+        }
+    }
+}
+
 impl Diagnostic {
     /// Returns line and column of the first place, both from 1; columns count characters.
     pub fn place(&self) -> (usize, usize) {
@@ -104,6 +135,26 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Returns a line as a terminal may show it: escaped, cut, and the value of a property that looks secret masked, also by
+/// the names in `secrets`.
+pub fn shown_line(line: &str, secrets: &[String]) -> String {
+    let shown = ShownLine {
+        number: 1,
+        start: 0,
+        bytes: line.as_bytes(),
+        text: Cow::Borrowed(line),
+    };
+    let masked = match shown.secret(secrets) {
+        Some(secret) => format!("{}{MASK}{}", &line[..secret.start], &line[secret.end..]),
+        None => line.to_owned(),
+    };
+    let mut out: String = escape(&masked).chars().take(SHOWN_MAX).collect();
+    if out.len() < escape(&masked).len() {
+        out.push_str("...");
+    }
+    out
+}
+
 fn push(character: char, out: &mut String) {
     if unprintable(character) {
         out.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
@@ -146,8 +197,11 @@ impl<'a> ShownLine<'a> {
 
     /// Returns the number of characters of the line before `place` in the file.
     fn characters_before(&self, place: usize) -> usize {
-        let end = place.saturating_sub(self.start).min(self.bytes.len());
-        String::from_utf8_lossy(&self.bytes[..end]).chars().count()
+        self.text_before(place).chars().count()
+    }
+
+    fn text_before(&self, place: usize) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes[..self.byte(place).min(self.bytes.len())])
     }
 
     /// Returns where in the line's text a secret stands.
@@ -254,5 +308,49 @@ impl<'a> ShownLine<'a> {
         out.push_str(format!("{number_gap}{number} | {text}").trim_end());
         out.push_str(format!("\n{margin} | {gap}{marks} {}", escape(&label.text)).trim_end());
         out.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::treefile::{ParseLimits, SourceFile, parse};
+
+    /// Returns the regions of what is wrong with a file, as `line:first-behind`.
+    fn regions(bytes: &[u8]) -> String {
+        let source = SourceFile {
+            name: "t.zk".to_owned(),
+            bytes: bytes.to_vec(),
+        };
+        let (_, found) = parse(Arc::new(source), &ParseLimits::default());
+        let regions = found
+            .iter()
+            .map(|found| found.primary.region(&["pin".to_owned()]));
+        regions
+            .map(|region| match region.columns {
+                Some(columns) => format!("{}:{}-{} ", region.line, columns.start, columns.end),
+                None => format!("{} ", region.line),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn columns_count_utf16_code_units() {
+        assert_eq!(regions("/a\n  s = 'é\u{1f600}' + f()\r\n".as_bytes()), "2:15-18 ");
+        assert_eq!(regions("/a\u{1f600}b\n".as_bytes()), "1:3-5 ");
+        assert_eq!(regions(b"/a\n  s = 'caf\xe9'\n"), "2:11-12 ");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_column() {
+        assert_eq!(regions("\u{feff}/a\n  what\n".as_bytes()), "1:1-1 2:3-7 ");
+        assert_eq!(regions("\u{feff}what\n".as_bytes()), "1:1-1 1:1-5 ");
+    }
+
+    #[test]
+    fn the_length_of_a_secret_is_not_told() {
+        assert_eq!(regions(b"/a\n  pin = f(123)\n  n = f(123)\n"), "2 3:7-13 ");
+        assert_eq!(regions(b"/a\n  password = 1\n  password = 2\n"), "3:3-11 ");
     }
 }

@@ -21,41 +21,7 @@ mod value;
 pub use error::ExpressionError;
 pub use value::PyValue;
 
-use super::Code;
 use crate::model::{Text, Value};
-
-/// The codes of expressions, and what each means.
-pub const CODES: &[(Code, &str)] = &[
-    (
-        error::SYNTAX,
-        "the value is not an expression, or not a whole one",
-    ),
-    (
-        error::NAME,
-        "the value uses a name; only True, False and None have a value",
-    ),
-    (
-        error::CALL,
-        "the value calls something; calls are never evaluated",
-    ),
-    (
-        error::ATTRIBUTE,
-        "the value asks for an attribute; attributes are never evaluated",
-    ),
-    (
-        error::UNSUPPORTED,
-        "the value uses a part of Python that no value needs",
-    ),
-    (error::STRING, "a string of the value is malformed"),
-    (error::NUMBER, "a number of the value is malformed"),
-    (error::TYPE, "an operator does not take these types"),
-    (error::ARITHMETIC, "the value cannot be computed"),
-    (error::FORMAT, "a format string and its arguments do not fit"),
-    (error::INDEX, "an index or key is not there"),
-    (error::ENCODING, "a byte string is not text where text is needed"),
-    (error::LIMIT, "the value is larger than a limit allows"),
-    (error::STORE, "the value cannot be stored as JSON"),
-];
 
 /// Returns the value of `expression`.
 ///

@@ -134,6 +134,10 @@ impl Database {
                 true
             }
             Request::RemoveWatches { path, kind } => self.watches.remove(&path, connection, kind),
+            // The real server looks for the parent of the path, and breaks off where it has none.
+            Request::CheckWatches { path, .. } if !path.is_empty() && !path.contains('/') => {
+                return Err(ErrorCode::MarshallingError);
+            }
             Request::CheckWatches { path, kind } => self.watches.is_watched(&path, kind),
             _ => false,
         };

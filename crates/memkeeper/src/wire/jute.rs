@@ -110,9 +110,10 @@ impl<'a> Reader<'a> {
 
     /// Reads how many items follow; more than the rest of the message can hold are refused before any is read.
     pub(super) fn count(&mut self, item_bytes_min: usize) -> Result<Option<usize>, Malformed> {
-        // Any negative count is null to the real server.
-        let Ok(count) = usize::try_from(self.int()?) else {
-            return Ok(None);
+        let count = match self.int()? {
+            -1 => return Ok(None),
+            // Other negative counts are as good as 0 to the real server.
+            count => usize::try_from(count).unwrap_or(0),
         };
         if count > self.rest.len() / item_bytes_min {
             return Err(Malformed::Length);

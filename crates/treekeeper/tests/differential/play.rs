@@ -60,6 +60,8 @@ struct Player {
     tamper: fn(&mut Vec<u8>),
     observer: Client,
     clients: Vec<Client>,
+    /// Clients whose session was given up for a new one, but lives on.
+    abandoned: Vec<Client>,
     names: Names,
 }
 
@@ -78,6 +80,7 @@ impl Player {
             tamper: server.tamper,
             observer,
             clients: clients.collect(),
+            abandoned: Vec::new(),
             names: Names {
                 start: reading::zxid(&made),
                 sessions: Vec::new(),
@@ -207,6 +210,9 @@ impl Player {
             }
             lines.extend(hear_out(&mut left, &self.names));
         }
+        if how == Return::Fresh {
+            self.abandoned.push(left);
+        }
         lines
     }
 
@@ -262,9 +268,10 @@ impl Player {
         lines
     }
 
-    /// Ends every session, so that the next sequence finds none.
+    /// Ends every session, so that the next sequence finds none and none expires while it is played.
     fn close_all(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
+        self.clients.append(&mut self.abandoned);
         for who in 0..self.clients.len() {
             if !self.clients[who].is_connected() {
                 lines.extend(self.come_back(who, Leave::HangUp, Return::Proper));

@@ -1,6 +1,6 @@
 //! Explores the protocol model to its end, and proves that its properties find bugs.
 //!
-//! `TREEKEEPER_PROTOCOL=long` explores the long models too (`docs/protocol.md`).
+//! `TREEKEEPER_PROTOCOL=long` explores the long models too.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,7 +2,7 @@
 //!
 //! It models what RELIABILITY.md 5 says and `treekeeper-core/operation` does, and shares no code with it: a step
 //! here is written from what the code does, and a bug of the code is not a bug of the model.
-//! `docs/protocol.md` says what is modelled, what is left out, and how it is run.
+//! `tests/protocol.rs` plays it; what is left out is told beside each part.
 
 mod canonical;
 mod commitment;

@@ -11,9 +11,10 @@ mod refusal;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::{DesiredTree, ZnodePath};
-use crate::treefile::{Code, Diagnostic, FileTree};
+use crate::treefile::{self, Code, Diagnostic, FileTree, ParseLimits, SourceFile};
 
 /// What the properties of a `.zkx` file do to a node that another file defines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,29 @@ pub struct Graft {
     /// Nodes of `desired` that no file defines, only paths such as `/a/b` presuppose: they must live already, are
     /// never written, and what else they hold is never trimmed.
     pub live_parents: Vec<ZnodePath>,
+}
+
+/// Returns what the texts of `files` desire together, and everything that is wrong with them.
+///
+/// There is a tree even with diagnostics, where only the parser found something: it is good for counting, and for
+/// nothing else.
+pub fn read(
+    files: impl IntoIterator<Item = Arc<SourceFile>>,
+    overlay: Overlay,
+    parse_limits: &ParseLimits,
+    limits: &LayerLimits,
+) -> (Option<DesiredTree>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let mut trees = Vec::new();
+    for file in files {
+        let (tree, found) = treefile::parse(file, parse_limits);
+        trees.push(tree);
+        diagnostics.extend(found);
+    }
+    match merge(trees, overlay, limits) {
+        Ok(desired) => (Some(desired), diagnostics),
+        Err(more) => (None, joined_diagnostics(diagnostics, more)),
+    }
 }
 
 /// Returns what parsing and merging found, each fault once: both look at the limits of a node.

@@ -9,7 +9,7 @@ use crate::gate::{self, Blocker, Relation, Target};
 use crate::layer;
 use crate::model::cluster::{ClusterReading, ClusterState, HostsFault, INITIAL_VERSION, StateReading};
 use crate::model::{ClusterVersion, Properties, Revision, Text, Value, encode};
-use crate::treefile::{self, SourceFile};
+use crate::treefile::SourceFile;
 
 impl Operation {
     pub(super) fn sync_options(&self) -> &SyncOptions {
@@ -158,23 +158,18 @@ impl Operation {
     /// Parses and merges every file.
     pub(super) fn read_files(&mut self, files: Vec<SourceFile>) -> Request {
         self.file_names = files.iter().map(|file| file.name.clone()).collect();
-        let options = self.sync_options().clone();
-        let mut diagnostics = Vec::new();
-        let mut trees = Vec::with_capacity(files.len());
-        for file in files {
-            let (tree, found) = treefile::parse(Arc::new(file), &options.parse_limits);
-            trees.push(tree);
-            diagnostics.extend(found);
+        let options = self.sync_options();
+        let files = files.into_iter().map(Arc::new);
+        let (desired, diagnostics) = layer::read(
+            files,
+            options.overlay,
+            &options.parse_limits,
+            &options.layer_limits,
+        );
+        if !diagnostics.is_empty() {
+            return self.end(Outcome::Invalid(diagnostics));
         }
-        let merged = layer::merge(trees, options.overlay, &options.layer_limits);
-        match merged {
-            Ok(desired) if diagnostics.is_empty() => self.desired = Some(Arc::new(desired)),
-            Ok(_) => return self.end(Outcome::Invalid(diagnostics)),
-            Err(more) => {
-                diagnostics = layer::joined_diagnostics(diagnostics, more);
-                return self.end(Outcome::Invalid(diagnostics));
-            }
-        }
+        self.desired = desired.map(Arc::new);
         self.ask(Stage::ReadingHosts, Request::ReadCluster(Depth::Hosts))
     }
 

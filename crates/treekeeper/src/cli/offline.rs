@@ -48,19 +48,19 @@ pub fn merged(
     global: &Global,
     config: &Config,
 ) -> Result<DesiredTree, Vec<Diagnostic>> {
+    match gather(files.into_iter().map(Arc::new), global, config) {
+        (Some(desired), diagnostics) if diagnostics.is_empty() => Ok(desired),
+        (_, diagnostics) => Err(diagnostics),
+    }
+}
+
+fn gather(
+    files: impl Iterator<Item = Arc<SourceFile>>,
+    global: &Global,
+    config: &Config,
+) -> (Option<DesiredTree>, Vec<Diagnostic>) {
     let (parse_limits, layer_limits) = tree_limits(config);
-    let mut diagnostics = Vec::new();
-    let mut trees = Vec::with_capacity(files.len());
-    for file in files {
-        let (tree, found) = treefile::parse(Arc::new(file), &parse_limits);
-        trees.push(tree);
-        diagnostics.extend(found);
-    }
-    match layer::merge(trees, overlay(global, config), &layer_limits) {
-        Ok(desired) if diagnostics.is_empty() => Ok(desired),
-        Ok(_) => Err(diagnostics),
-        Err(more) => Err(layer::joined_diagnostics(diagnostics, more)),
-    }
+    layer::read(files, overlay(global, config), &parse_limits, &layer_limits)
 }
 
 /// What is to be said about a set of files.
@@ -71,28 +71,14 @@ struct Verdict {
 }
 
 fn judge(files: Vec<(PathBuf, SourceFile)>, global: &Global, config: &Config) -> Verdict {
-    let (parse_limits, layer_limits) = tree_limits(config);
     let files: Vec<_> = files
         .into_iter()
         .map(|(path, file)| (path, Arc::new(file)))
         .collect();
-    let mut diagnostics = Vec::new();
-    let mut trees = Vec::with_capacity(files.len());
-    for (_, file) in &files {
-        let (tree, found) = treefile::parse(Arc::clone(file), &parse_limits);
-        trees.push(tree);
-        diagnostics.extend(found);
-    }
-    let znodes = match layer::merge(trees, overlay(global, config), &layer_limits) {
-        Ok(desired) => desired.tree.len(),
-        Err(more) => {
-            diagnostics = layer::joined_diagnostics(diagnostics, more);
-            0
-        }
-    };
+    let (desired, diagnostics) = gather(files.iter().map(|(_, file)| Arc::clone(file)), global, config);
     Verdict {
         files,
-        znodes,
+        znodes: desired.map_or(0, |desired| desired.tree.len()),
         diagnostics,
     }
 }

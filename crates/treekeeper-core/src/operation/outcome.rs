@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Request;
 use crate::gate::Blocker;
 use crate::model::{ClusterVersion, Revision, Zxid};
 use crate::plan::{Batch, Plan};
@@ -65,6 +66,28 @@ impl fmt::Display for Event {
                 formatter.write_str("Refused to update zookeeper tree, couldn't obtain cluster lock")
             }
             Event::AllStop => formatter.write_str("ALL STOP, cluster version is None"),
+        }
+    }
+}
+
+impl Request {
+    /// Returns what is asked for in a few words, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Request::ReadCluster(_) => "read the cluster",
+            Request::Fetch => "fetch",
+            Request::Relate { .. } => "relate commits",
+            Request::ReadFiles(_) => "read files",
+            Request::Prepare { .. } => "prepare nodes",
+            Request::AcquireLock(_) => "take the lock",
+            Request::Observe(_) => "observe",
+            Request::Commit(_) => "commit",
+            Request::CheckAccess(_) => "check access",
+            Request::Settle => "settle",
+            Request::Inquire => "inquire",
+            Request::ReadBack(_) => "read back",
+            Request::Release => "release",
+            Request::Done(_) => "done",
         }
     }
 }

@@ -137,7 +137,7 @@ impl Driver<'_> {
             answer = match request {
                 Err(answer) => *answer,
                 Ok(request) => {
-                    world.trace(|| format!("operation {}: {}", number.0, name(&request)));
+                    world.trace(|| format!("operation {}: {}", number.0, request.name()));
                     let answer = self.perform(request, number).await.unwrap_or_else(Answer::Failed);
                     self.saboteur.answer(answer)
                 }
@@ -356,25 +356,6 @@ fn count_ending(world: &crate::world::World, ending: Ending, receipt: &Receipt) 
     });
     if ending == Ending::Applied && receipt.transactions > 1 {
         world.count("applied in batches");
-    }
-}
-
-fn name(request: &Request) -> &'static str {
-    match request {
-        Request::ReadCluster(_) => "read the cluster",
-        Request::Fetch => "fetch",
-        Request::Relate { .. } => "relate commits",
-        Request::ReadFiles(_) => "read files",
-        Request::Prepare { .. } => "prepare nodes",
-        Request::AcquireLock(_) => "take the lock",
-        Request::Observe(_) => "observe",
-        Request::Commit(_) => "commit",
-        Request::CheckAccess(_) => "check access",
-        Request::Settle => "settle",
-        Request::Inquire => "inquire",
-        Request::ReadBack(_) => "read back",
-        Request::Release => "release",
-        Request::Done(_) => "done",
     }
 }
 

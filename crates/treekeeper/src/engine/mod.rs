@@ -57,30 +57,10 @@ pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&E
                 return *receipt;
             }
             request => {
-                tracing::debug!(request = name(&request), "performing");
+                tracing::debug!(request = request.name(), "performing");
                 answer = driver.perform(request).await.unwrap_or_else(Answer::Failed);
             }
         }
-    }
-}
-
-/// Returns the request's name, for the log of `-v`.
-fn name(request: &Request) -> &'static str {
-    match request {
-        Request::ReadCluster(_) => "read the cluster",
-        Request::Fetch => "fetch",
-        Request::Relate { .. } => "relate commits",
-        Request::ReadFiles(_) => "read files",
-        Request::Prepare { .. } => "prepare nodes",
-        Request::AcquireLock(_) => "take the lock",
-        Request::Observe(_) => "observe",
-        Request::Commit(_) => "commit",
-        Request::CheckAccess(_) => "check access",
-        Request::Settle => "settle",
-        Request::Inquire => "inquire",
-        Request::ReadBack(_) => "read back",
-        Request::Release => "release",
-        Request::Done(_) => "done",
     }
 }
 

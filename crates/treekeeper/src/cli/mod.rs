@@ -59,6 +59,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<Exit, Problem> {
     let Arguments { global, command } = arguments;
+    let setup = || setup::Setup::new(&global);
     match command {
         Command::Completions(options) => completions::run(&options),
         Command::Explain(options) => explain::run(&global, &options),
@@ -68,34 +69,19 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Parse(options) => offline::parse(&global, &options),
         Command::Demo(options) => demo::run(&global, &options),
         Command::DevServer(options) => dev_server::run(&global, &options),
-        command => {
-            let setup = setup::Setup::new(&global)?;
-            match command {
-                Command::Sync(options) => sync::run(&setup, &options),
-                Command::Plan(options) => plan::run(&setup, &options),
-                Command::Status => status::run(&setup),
-                Command::Stop(options) => operator::stop(&setup, &options),
-                Command::Resume(options) => operator::resume(&setup, &options),
-                Command::Pause => operator::pause(&setup),
-                Command::Lock(options) => lock::run(&setup, &options),
-                Command::Tree(options) => data::tree(&setup, &options),
-                Command::Export(options) => data::export(&setup, &options),
-                Command::Get(options) => data::get(&setup, &options),
-                Command::Resolve(options) => data::resolve(&setup, &options),
-                Command::Import(options) => edit::import(&setup, &options),
-                Command::Set(options) => edit::set(&setup, &options),
-                Command::Ln(options) => edit::link(&setup, &options),
-                Command::Completions(_)
-                | Command::Validate(_)
-                | Command::Parse(_)
-                | Command::Demo(_)
-                | Command::DevServer(_)
-                | Command::Explain(_)
-                | Command::Fmt(_)
-                | Command::Man(_) => {
-                    unreachable!("handled before a server is configured")
-                }
-            }
-        }
+        Command::Sync(options) => sync::run(&setup()?, &options),
+        Command::Plan(options) => plan::run(&setup()?, &options),
+        Command::Status => status::run(&setup()?),
+        Command::Stop(options) => operator::stop(&setup()?, &options),
+        Command::Resume(options) => operator::resume(&setup()?, &options),
+        Command::Pause => operator::pause(&setup()?),
+        Command::Lock(options) => lock::run(&setup()?, &options),
+        Command::Tree(options) => data::tree(&setup()?, &options),
+        Command::Export(options) => data::export(&setup()?, &options),
+        Command::Get(options) => data::get(&setup()?, &options),
+        Command::Resolve(options) => data::resolve(&setup()?, &options),
+        Command::Import(options) => edit::import(&setup()?, &options),
+        Command::Set(options) => edit::set(&setup()?, &options),
+        Command::Ln(options) => edit::link(&setup()?, &options),
     }
 }

@@ -6,6 +6,7 @@ pub mod cluster;
 mod codec;
 mod data;
 pub mod links;
+pub mod lock_queue;
 mod path;
 mod printable;
 pub mod python;

@@ -3,6 +3,7 @@
 use memkeeper::database::{Create, CreateMode, Delete, ErrorCode, Request, Response, Stat};
 use treekeeper_core::model::ZnodePath;
 use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, ROOTS_PATH, STATE_PATH};
+use treekeeper_core::model::lock_queue::{KAZOO_LOCK, Queue, ZKTOOLS_LOCK, ZKTOOLS_ROOT};
 use treekeeper_core::operation::Failure;
 
 use super::cluster::fixed;
@@ -10,64 +11,10 @@ use super::session::{Session, Trouble};
 use crate::sabotage::Bug;
 use crate::world::{Lost, MILLISECOND, Micros, SECOND};
 
-const ZKTOOLS_ROOT: &str = "/ZktoolsLocks";
-const ZKTOOLS_LOCK: &str = "/ZktoolsLocks/,hosts";
-const KAZOO_LOCK: &str = "/hosts-lock";
 /// While waiting, the lock is looked at this often.
 const WAIT_LOOK: Micros = 50 * MILLISECOND;
 /// Tries to create one candidate while connections break.
 const CREATE_TRIES_MAX: usize = 20;
-
-/// A directory of candidates, and how they are named and sorted in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Queue {
-    Zktools,
-    Kazoo,
-}
-
-impl Queue {
-    fn of(style: LockStyle) -> &'static [Queue] {
-        match style {
-            LockStyle::Zktools => &[Queue::Zktools],
-            LockStyle::Kazoo => &[Queue::Kazoo],
-            LockStyle::Both => &[Queue::Zktools, Queue::Kazoo],
-        }
-    }
-
-    fn directory(self) -> &'static str {
-        match self {
-            Queue::Zktools => ZKTOOLS_LOCK,
-            Queue::Kazoo => KAZOO_LOCK,
-        }
-    }
-
-    fn prefix(self, id: &str) -> String {
-        match self {
-            Queue::Zktools => format!("{id}-lock--"),
-            Queue::Kazoo => format!("{id}__lock__"),
-        }
-    }
-
-    fn key(self, name: &str) -> Option<&str> {
-        match self {
-            Queue::Zktools => Some(name.rsplit('-').next().unwrap_or(name)),
-            Queue::Kazoo => {
-                let (_, sequence) = name.rsplit_once("__lock__")?;
-                (sequence.len() == 10 && sequence.bytes().all(|byte| byte.is_ascii_digit()))
-                    .then_some(sequence)
-            }
-        }
-    }
-
-    fn sorted(self, names: Vec<String>) -> Vec<String> {
-        let mut counted: Vec<String> = names
-            .into_iter()
-            .filter(|name| self.key(name).is_some())
-            .collect();
-        counted.sort_by(|left, right| (self.key(left), left).cmp(&(self.key(right), right)));
-        counted
-    }
-}
 
 /// Creates what is absent of the lock's nodes, of `/hosts` and of the state node.
 pub async fn prepare(

@@ -6,17 +6,15 @@
 use std::time::{Duration, Instant};
 
 use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, ROOTS_PATH, STATE_PATH};
+use treekeeper_core::model::lock_queue::{KAZOO_LOCK, Queue, ZKTOOLS_LOCK, ZKTOOLS_ROOT};
 use treekeeper_core::model::{ZnodePath, printable};
 use treekeeper_core::operation::Failure;
-use zookeeper_client::{CreateMode, Error};
+use zookeeper_client::CreateMode;
 
 use super::cluster::fixed;
 use super::error::{is_definite, is_interrupted};
 use super::{Session, ZkError};
 
-const ZKTOOLS_ROOT: &str = "/ZktoolsLocks";
-const ZKTOOLS_LOCK: &str = "/ZktoolsLocks/,hosts";
-const KAZOO_LOCK: &str = "/hosts-lock";
 /// While waiting, the lock is looked at this often even if no watch fires (a watch is a hint).
 const WAIT_LOOK: Duration = Duration::from_secs(2);
 /// Tries to create one candidate while connections break.
@@ -40,62 +38,6 @@ pub struct Contender {
     pub session: Option<i64>,
     /// When it was created, in milliseconds since 1970 by the server's clock.
     pub created_ms: i64,
-}
-
-/// A directory of candidates, and how they are named and sorted in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Queue {
-    Zktools,
-    Kazoo,
-}
-
-impl Queue {
-    fn of(style: LockStyle) -> &'static [Queue] {
-        match style {
-            LockStyle::Zktools => &[Queue::Zktools],
-            LockStyle::Kazoo => &[Queue::Kazoo],
-            LockStyle::Both => &[Queue::Zktools, Queue::Kazoo],
-        }
-    }
-
-    fn directory(self) -> &'static str {
-        match self {
-            Queue::Zktools => ZKTOOLS_LOCK,
-            Queue::Kazoo => KAZOO_LOCK,
-        }
-    }
-
-    fn prefix(self, id: &str) -> String {
-        match self {
-            Queue::Zktools => format!("{id}-lock--"),
-            Queue::Kazoo => format!("{id}__lock__"),
-        }
-    }
-
-    /// Returns the text that decides who is first, or `None` for a node that the foreign locker does not count.
-    ///
-    /// zktools sorts every child by what follows the last `-`; kazoo (2.7.1 on) counts what ends in `__lock__` and
-    /// ten digits.
-    fn key(self, name: &str) -> Option<&str> {
-        match self {
-            Queue::Zktools => Some(name.rsplit('-').next().unwrap_or(name)),
-            Queue::Kazoo => {
-                let (_, sequence) = name.rsplit_once("__lock__")?;
-                let digits = sequence.strip_prefix('-').unwrap_or(sequence);
-                (digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(sequence)
-            }
-        }
-    }
-
-    /// Returns the counted names, first the holder.
-    fn sorted(self, names: Vec<String>) -> Vec<String> {
-        let mut counted: Vec<String> = names
-            .into_iter()
-            .filter(|name| self.key(name).is_some())
-            .collect();
-        counted.sort_by(|left, right| (self.key(left), left).cmp(&(self.key(right), right)));
-        counted
-    }
 }
 
 /// Creates what is absent of the lock's nodes, of `/hosts` and of the state node; what exists is left as it is.
@@ -142,23 +84,11 @@ async fn ensure(session: &Session, path: &str, data: &[u8]) -> Result<(), ZkErro
     if exists(session, path).await? {
         return Ok(());
     }
-    let options = CreateMode::Persistent.with_acls(session.acls());
-    let created = session
-        .repeat("creating", path, || {
-            let request = session.client.create(path, data, &options);
-            async move {
-                match request.await {
-                    Ok(_) | Err(Error::NodeExists) => Ok(()),
-                    Err(error) => Err(error),
-                }
-            }
-        })
-        .await;
-    match created {
+    match session.create_absent(path, data).await {
         Err(ZkError::NoNode(_)) if !session.chroot().is_empty() => {
             Err(ZkError::NoChroot(session.chroot().to_owned()))
         }
-        other => other,
+        other => other.map(drop),
     }
 }
 
@@ -357,46 +287,5 @@ fn describe(holder: &Contender, waited: &str) -> Failure {
             holder.data
         ))
         .with_hint(format!("when nobody needs it any more: `zkCli.sh delete {path}`")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn order(queue: Queue, names: &[&str]) -> String {
-        queue
-            .sorted(names.iter().map(|name| (*name).to_owned()).collect())
-            .join(" ")
-    }
-
-    #[test]
-    fn zktools_order_is_by_the_text_after_the_last_dash_for_every_child() {
-        let names = [
-            "b-lock--0000000007",
-            "a-read--0000000005",
-            "c-lock-0000000006",
-            "0",
-            "foo",
-        ];
-        assert_eq!(
-            order(Queue::Zktools, &names),
-            "0 a-read--0000000005 c-lock-0000000006 b-lock--0000000007 foo"
-        );
-    }
-
-    #[test]
-    fn kazoo_order_counts_only_what_kazoo_counts() {
-        let names = [
-            "b__lock__0000000002",
-            "a__lock__0000000003",
-            "junk",
-            "c__rlock__0000000001",
-            "d__lock__1",
-        ];
-        assert_eq!(
-            order(Queue::Kazoo, &names),
-            "b__lock__0000000002 a__lock__0000000003"
-        );
     }
 }

@@ -3,13 +3,12 @@
 //! Nothing is ever removed but a playground that was made here, and no command but the demo may use it: it knows
 //! neither the lock nor the fence.
 
+use super::error::about;
+use super::{Session, ZkError, read_cluster};
 use treekeeper_core::model::cluster::HOSTS_PATH;
 use treekeeper_core::model::{Properties, Text, encode};
 use treekeeper_core::operation::Depth;
-use zookeeper_client::{CreateMode, Error};
-
-use super::error::about;
-use super::{Session, ZkError, read_cluster};
+use zookeeper_client::Error;
 
 /// How often everything is listed and deleted again because something came meanwhile: the last command's session may
 /// not be over yet.
@@ -28,7 +27,7 @@ impl Playground {
     /// NoAuth, a missing chroot, a lost session.
     pub async fn make(session: &Session, name: &str) -> Result<Playground, ZkError> {
         let path = format!("/{name}");
-        match create(session, &path, b"").await {
+        match session.create_absent(&path, b"").await {
             Err(ZkError::NoNode(_)) if !session.chroot().is_empty() => {
                 Err(ZkError::NoChroot(session.chroot().to_owned()))
             }
@@ -86,29 +85,12 @@ pub async fn converge(session: &Session, host: &str) -> Result<(), ZkError> {
         action: about("setting", &path),
         reason: error.to_string(),
     })?;
-    if !create(session, &path, &data).await? {
+    if !session.create_absent(&path, &data).await? {
         session
             .repeat("setting", &path, || session.client.set_data(&path, &data, None))
             .await?;
     }
     Ok(())
-}
-
-/// Creates a node and tells whether it was absent.
-async fn create(session: &Session, path: &str, data: &[u8]) -> Result<bool, ZkError> {
-    let options = CreateMode::Persistent.with_acls(session.acls());
-    session
-        .repeat("creating", path, || {
-            let request = session.client.create(path, data, &options);
-            async move {
-                match request.await {
-                    Ok(_) => Ok(true),
-                    Err(Error::NodeExists) => Ok(false),
-                    Err(error) => Err(error),
-                }
-            }
-        })
-        .await
 }
 
 async fn children(session: &Session, path: &str) -> Result<Vec<String>, ZkError> {

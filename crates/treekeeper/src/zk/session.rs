@@ -7,7 +7,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use zookeeper_client::{Acls, Client, Error, SaslOptions, TlsOptions};
+use zookeeper_client::{Acls, Client, CreateMode, Error, SaslOptions, TlsOptions};
 
 use super::error::{ZkError, about, is_interrupted};
 use super::trouble::last_trouble;
@@ -156,6 +156,23 @@ impl Session {
         // Dropping the client sends the close request; waiting for the word keeps a short-lived process alive for it.
         let closed = async { while !watcher.changed().await.is_terminated() {} };
         let _ = tokio::time::timeout(Duration::from_secs(2), closed).await;
+    }
+
+    /// Creates a persistent node and tells whether it was absent; one that is there is left as it is, so that the
+    /// request may be repeated.
+    pub(super) async fn create_absent(&self, path: &str, data: &[u8]) -> Result<bool, ZkError> {
+        let options = CreateMode::Persistent.with_acls(self.acls());
+        self.repeat("creating", path, || {
+            let request = self.client.create(path, data, &options);
+            async move {
+                match request.await {
+                    Ok(_) => Ok(true),
+                    Err(Error::NodeExists) => Ok(false),
+                    Err(error) => Err(error),
+                }
+            }
+        })
+        .await
     }
 
     /// Performs one request that may be repeated, again after each broken connection until the request's deadline.

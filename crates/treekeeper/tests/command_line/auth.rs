@@ -31,6 +31,7 @@ fn run(scene: &Scene, config: &str, arguments: &[&str], status: i32) -> String {
     scene.words(&lines.map(|line| format!("{line}\n")).collect::<String>())
 }
 
+/// Returns a configuration for a server whose first handshake is over: it answers or refuses soon.
 fn tls(ca: &str) -> String {
     format!("[limits]\nconnect_timeout = '3s'\n[auth.tls]\nca = '{ca}'\n")
 }

@@ -6,8 +6,8 @@ use crate::foreground::Foreground;
 use crate::scene::{machine, scrubbed};
 use crate::support::foreign::Foreign;
 use crate::support::repository::Repository;
+use crate::support::server::Server;
 use crate::support::treekeeper::Treekeeper;
-use crate::support::zookeeper::ZooKeeper;
 
 /// Where a demo puts its files, and what must be empty afterwards.
 struct Stage {
@@ -226,8 +226,8 @@ fn neither_environment_nor_configuration_leads_it_anywhere_else() {
 }
 
 #[test]
-fn on_a_real_server_it_tells_the_same_and_leaves_nothing() {
-    let connect = ZooKeeper::shared().chroot();
+fn on_another_server_it_tells_the_same_and_leaves_nothing() {
+    let connect = Server::shared().chroot();
     let session = Foreign::connect(&connect);
     session.create("/kept", b"by others");
     let stage = Stage::new();
@@ -254,7 +254,7 @@ fn on_a_real_server_it_tells_the_same_and_leaves_nothing() {
 /// What somebody's server wants of clients is taken from a file that is named, and nothing else of it.
 #[test]
 fn with_credentials_it_is_whom_it_says_it_is() {
-    let connect = ZooKeeper::shared().chroot();
+    let connect = Server::shared().chroot();
     let stage = Stage::new().with_environment("DEMO_SECRET", "ada:lovelace");
     let text =
         "zookeeper = '127.0.0.1:1'\n[git]\nbranch = 'absent'\n[auth]\ndigest = { env = 'DEMO_SECRET' }\n";
@@ -279,7 +279,7 @@ fn with_credentials_it_is_whom_it_says_it_is() {
 
 #[test]
 fn after_an_interruption_it_leaves_nothing() {
-    let connect = ZooKeeper::shared().chroot();
+    let connect = Server::shared().chroot();
     let session = Foreign::connect(&connect);
     let stage = Stage::new();
     let go_on = stage.place.place("go-on");
@@ -301,7 +301,7 @@ fn after_an_interruption_it_leaves_nothing() {
 
 #[test]
 fn a_command_that_ends_otherwise_than_told_is_named_and_nothing_is_left() {
-    let connect = ZooKeeper::shared().chroot();
+    let connect = Server::shared().chroot();
     let stage = Stage::new();
     let stage = stage.with_revert("echo no such luck; exit 9");
     let output = stage.treekeeper.run(&["demo", "-z", &connect]).expect(1);
@@ -337,7 +337,7 @@ fn what_is_missing_is_told() {
     hint: the demo needs a directory for temporary files: name another one in TMPDIR
     ");
 
-    let chroot = format!("{}/absent", ZooKeeper::shared().address());
+    let chroot = format!("{}/absent", Server::shared().address());
     assert_snapshot!(stage.treekeeper.run(&["demo", "-z", &chroot]).expect(1).stderr, @r"
     error: the chroot /absent does not exist
     hint: create it: `zkCli.sh create /absent`, or correct the connection string

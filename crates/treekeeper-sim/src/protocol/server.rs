@@ -12,7 +12,7 @@ pub const RUNS_MAX: usize = 3;
 pub type Commit = u8;
 /// Counts the writes of a node, from the present one, which is 0; see `canonical`.
 pub type DataVersion = i8;
-/// A run of treekeeper, or the legacy syncer ([`LEGACY`]); each has one session.
+/// A run of treekeeper, or the legacy syncer (`LEGACY`); each has one session.
 pub type Locker = usize;
 
 /// The legacy syncer's place among the lockers.

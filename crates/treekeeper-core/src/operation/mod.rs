@@ -195,7 +195,10 @@ pub struct Commitment {
     pub plan: Arc<Plan>,
     /// In order; each but the first fails unless the one before was applied.
     pub transactions: Vec<Transaction>,
-    /// How many may be in flight at once.
+    /// How many may be in flight at once, after the first: that one goes alone.
+    ///
+    /// The others expect versions that the first makes, and an operator who writes `/hosts` and the state in between
+    /// makes the same ones: behind a marker that was refused, batches would run over an ALL STOP.
     pub in_flight_max: usize,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Failure, FailureKind, Goal, Operation, Outcome, Request, Scope, Stage, Timestamp};
 use crate::model::ZnodePath;
-use crate::model::cluster::{ClusterReading, Phase, StateReading};
+use crate::model::cluster::{ClusterReading, Phase};
 
 /// What the state says of this operation's transactions.
 enum Fate {
@@ -12,12 +12,16 @@ enum Fate {
     Part(usize, usize),
     /// None was.
     Nothing,
+    /// Another sync has written since: ours did not end, and how far it came is not told any more.
+    Superseded,
+    /// The state is gone, or was made anew: nothing tells.
+    Untold,
 }
 
 impl Operation {
     fn fate(&self, cluster: &ClusterReading) -> Fate {
         let Some(state) = cluster.state.state() else {
-            return Fate::Nothing;
+            return Fate::Untold;
         };
         let ours = |id: &str| id == self.context.sync_id;
         if state.outcomes.iter().any(|outcome| ours(&outcome.sync_id)) {
@@ -26,7 +30,19 @@ impl Operation {
         if ours(&state.sync_id) && state.phase == Phase::Applying {
             return Fate::Part(state.step, state.steps);
         }
-        Fate::Nothing
+        let Some(read) = self.cluster().state.state() else {
+            return Fate::Nothing;
+        };
+        let sent = self.commitment.as_ref().map_or(0, |sent| sent.transactions.len());
+        if (state.generation, &state.sync_id) == (read.generation, &read.sync_id) {
+            Fate::Nothing
+        } else if state.generation <= read.generation {
+            Fate::Untold
+        } else if sent > 1 {
+            Fate::Superseded
+        } else {
+            Fate::Nothing
+        }
     }
 
     /// After the barrier on the same session: nothing of ours is in flight any more.
@@ -47,8 +63,33 @@ impl Operation {
                 self.progress = Some((step, steps));
                 self.settled_short(held, cluster, now)
             }
-            Fate::Nothing => self.settled_short(held, cluster, now),
+            Fate::Superseded if !held => self.superseded("the cluster lock was taken away"),
+            Fate::Untold if !held => self.untold("the cluster lock was taken away"),
+            Fate::Nothing | Fate::Superseded | Fate::Untold => self.settled_short(held, cluster, now),
         }
+    }
+
+    /// Ends a sync of which others have made something else meanwhile.
+    fn superseded(&mut self, why: &str) -> Request {
+        self.candidates.clear();
+        self.progress = None;
+        self.fail(
+            Failure::new(format!(
+                "{why} while the plan was applied, and another sync has written since"
+            ))
+            .with_hint("run the same command again"),
+        )
+    }
+
+    /// Ends a sync of which nothing tells what it wrote.
+    fn untold(&mut self, why: &str) -> Request {
+        self.candidates.clear();
+        self.end(Outcome::Unknown(
+            Failure::new(format!(
+                "{why}, and /treekeeper/state, which would tell what was written, is gone"
+            ))
+            .with_hint("`treekeeper plan` shows what differs; a sync repairs it"),
+        ))
     }
 
     /// Not everything was applied: goes on from what the tree holds now, if the lock is still ours.
@@ -80,12 +121,8 @@ impl Operation {
                 self.progress = Some((step, steps));
                 self.fail(Failure::new("the session was lost while the plan was applied"))
             }
-            Fate::Nothing if cluster.state == StateReading::Absent => self.end(Outcome::Unknown(
-                Failure::new(
-                    "the session was lost, and /treekeeper/state, which would tell what was written, is gone",
-                )
-                .with_hint("`treekeeper plan` shows what differs; a sync repairs it"),
-            )),
+            Fate::Superseded => self.superseded("the session was lost"),
+            Fate::Untold => self.untold("the session was lost"),
             Fate::Nothing => self.end(Outcome::Failed(
                 Failure::new("the session was lost before anything was written")
                     .with_hint("run the same command again"),

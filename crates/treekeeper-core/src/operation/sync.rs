@@ -243,12 +243,11 @@ impl Operation {
             encode(&Properties::from_entries(vec![(Text::from("version"), version)])).unwrap_or_default()
         });
         let state = (!self.cluster().state.is_whole()).then(|| {
-            ClusterState::initial(
-                self.context.lock,
-                &self.context.actor,
-                &now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            )
-            .to_bytes()
+            let at = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            let mut state = ClusterState::initial(self.context.lock, &self.context.actor, &at);
+            // Tells this state from one that somebody makes anew after it was removed.
+            state.sync_id = self.context.sync_id.clone();
+            state.to_bytes()
         });
         self.ask(Stage::Preparing, Request::Prepare { hosts, state })
     }

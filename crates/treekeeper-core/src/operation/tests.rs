@@ -294,6 +294,7 @@ fn clean() -> ClusterState {
 fn applying(sync_id: &str, step: usize, steps: usize) -> ClusterState {
     let mut state = clean();
     state.phase = Phase::Applying;
+    state.generation = 2;
     state.to = Some(NEW.to_owned());
     state.sync_id = sync_id.to_owned();
     (state.step, state.steps) = (step, steps);
@@ -304,6 +305,7 @@ fn applying(sync_id: &str, step: usize, steps: usize) -> ClusterState {
 fn finished(sync_id: &str) -> ClusterState {
     let mut state = clean();
     state.commit = Some(NEW.to_owned());
+    state.generation = 2;
     state.sync_id = sync_id.to_owned();
     state.remember(sync_id, 0, NEW);
     state

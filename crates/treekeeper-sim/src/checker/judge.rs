@@ -4,7 +4,7 @@ use memkeeper::database::{Applied, Transaction};
 use serde_json::Value;
 
 use super::mirror::{Content, path_of};
-use super::{Checker, Granted, HOSTS, Operation, QUEUES, ROOTS, STATE, Who, is_candidate};
+use super::{Checker, Granted, HOSTS, Operation, QUEUES, ROOTS, STATE, is_candidate};
 use crate::commit::root_of;
 use crate::repository::Lies;
 use crate::world::SECOND;
@@ -145,10 +145,24 @@ impl Checker {
         self.judge_version(operation, transaction, &said);
         self.judge_convergence(operation);
         self.judge_order(operation, &said);
+        if self.deployed.is_none() && !said.is_end {
+            // The marker keeps what `/hosts` said before it.
+            self.deployed = self
+                .mirror
+                .property(HOSTS, "version")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+        }
         for change in &transaction.changes {
             let path = path_of(change);
             if !is_candidate(path) && ![HOSTS, STATE, ROOTS].contains(&path) && !self.is_preparation(change) {
                 self.judge_change(operation, change, &said);
+            }
+        }
+        for (number, record) in self.records.iter_mut().enumerate() {
+            // What others left unfinished is taken over here, and counts as theirs no more.
+            if number != operation.0 {
+                record.is_superseded |= record.step.take().is_some();
             }
         }
         let record = &mut self.records[operation.0];
@@ -224,8 +238,16 @@ impl Checker {
     }
 
     /// I6: the version never moves against history without a grant.
+    ///
+    /// What is deployed is what a treekeeper deployed last; where none did, what `/hosts` names (DESIGN.md 8).
     fn judge_order(&mut self, operation: Operation, said: &Said) {
-        let Some(deployed) = &self.deployed else { return };
+        let version = || self.mirror.property(HOSTS, "version").and_then(Value::as_str);
+        let Some(deployed) = self.deployed.as_deref().or_else(version) else {
+            return;
+        };
+        if self.repository.get(deployed).is_none() {
+            return;
+        }
         let is_granted = self.records[operation.0].permit.any_history
             || (self.granted.any_history && self.granted.revision == said.revision);
         let lies = self.repository.lies(&said.revision, deployed);
@@ -291,7 +313,7 @@ impl Checker {
     }
 
     /// What others do to the tree may overtake plans.
-    pub(super) fn judge_foreign(&mut self, _who: Who, transaction: &Transaction) {
+    pub(super) fn judge_foreign(&mut self, transaction: &Transaction) {
         let touches = transaction
             .changes
             .iter()
@@ -304,20 +326,16 @@ impl Checker {
         }
     }
 
-    /// Remembers who set the version, and whether it names a commit.
-    pub(super) fn note_version(&mut self, who: Who, transaction: &Transaction) {
+    /// Remembers that the version is no longer a sync's, and that the state went with what it told.
+    pub(super) fn note_version(&mut self, transaction: &Transaction) {
+        let is_gone = |change: &Applied| matches!(change, Applied::Deleted(path) if path == STATE);
+        if transaction.changes.iter().any(is_gone) {
+            self.deployed = None;
+        }
         if !transaction.changes.iter().any(|change| path_of(change) == HOSTS) {
             return;
         }
         self.is_ours = false;
-        let version = self
-            .mirror
-            .property(HOSTS, "version")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if let (Who::Legacy, Some(version)) = (who, version) {
-            self.deployed = Some(version);
-        }
     }
 
     /// I12: a dead holder's candidates go with its session.

@@ -90,6 +90,8 @@ struct Record {
     ends: usize,
     /// Which batch of how many was applied last.
     step: Option<(usize, usize)>,
+    /// Whether another sync went on from what this one had left unfinished.
+    is_superseded: bool,
     fingerprints: BTreeSet<String>,
     /// Transactions of others that can overtake a plan.
     overtaken: usize,
@@ -121,7 +123,7 @@ pub struct Checker {
     sessions: BTreeMap<i64, Who>,
     records: Vec<Record>,
     granted: Granted,
-    /// The commit that a syncer last set the version to.
+    /// The commit that a treekeeper last set the version to, as long as the state tells.
     deployed: Option<String>,
     /// Whether that syncer was treekeeper, and nobody set the version since.
     is_ours: bool,
@@ -242,11 +244,11 @@ impl Checker {
                     self.judge_whole(operation);
                 }
             }
-            who => {
-                self.judge_foreign(who.unwrap_or(Who::Foreign), transaction);
+            _ => {
+                self.judge_foreign(transaction);
                 self.mirror.touch(transaction);
                 self.apply(transaction);
-                self.note_version(who.unwrap_or(Who::Foreign), transaction);
+                self.note_version(transaction);
             }
         }
         self.judge_abandoned();

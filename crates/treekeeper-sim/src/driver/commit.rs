@@ -23,14 +23,15 @@ enum Verdict {
     Unknown(String),
 }
 
-/// Applies the commitment's transactions in order, at most `in_flight_max` at once.
+/// Applies the commitment's transactions in order: the first alone, then at most `in_flight_max` at once.
 pub async fn commit(session: &Session, commitment: &Commitment, number: usize) -> CommitAnswer {
     let mut waiting: VecDeque<(usize, &Transaction)> = commitment.transactions.iter().enumerate().collect();
     let mut in_flight = VecDeque::new();
     let mut last_zxid = None;
     let mut trouble: Option<CommitAnswer> = None;
+    let mut room = 1;
     loop {
-        while trouble.is_none() && in_flight.len() < commitment.in_flight_max.max(1) {
+        while trouble.is_none() && in_flight.len() < room {
             let Some((index, transaction)) = waiting.pop_front() else {
                 break;
             };
@@ -59,7 +60,10 @@ pub async fn commit(session: &Session, commitment: &Commitment, number: usize) -
             continue;
         }
         match verdict(outcome) {
-            Verdict::Applied(zxid) => last_zxid = zxid.or(last_zxid),
+            Verdict::Applied(zxid) => {
+                last_zxid = zxid.or(last_zxid);
+                room = commitment.in_flight_max.max(1);
+            }
             Verdict::Rejected(operation, code) => {
                 trouble = Some(CommitAnswer::Rejected {
                     transaction: index,

@@ -18,14 +18,15 @@ use super::{Session, ZkError};
 /// Barriers tried while connections break.
 const BARRIERS_MAX: usize = 50;
 
-/// Applies the commitment's transactions in order, at most `in_flight_max` at once.
+/// Applies the commitment's transactions in order: the first alone, then at most `in_flight_max` at once.
 pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer {
     let mut waiting: VecDeque<(usize, &Transaction)> = commitment.transactions.iter().enumerate().collect();
     let mut in_flight = FuturesOrdered::new();
     let mut last_zxid = None;
     let mut trouble: Option<CommitAnswer> = None;
+    let mut room = 1;
     loop {
-        while trouble.is_none() && in_flight.len() < commitment.in_flight_max.max(1) {
+        while trouble.is_none() && in_flight.len() < room {
             let Some((index, transaction)) = waiting.pop_front() else {
                 break;
             };
@@ -48,7 +49,10 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
             continue;
         }
         match reply {
-            Ok(Ok(results)) => last_zxid = results.iter().filter_map(zxid).next_back().or(last_zxid),
+            Ok(Ok(results)) => {
+                last_zxid = results.iter().filter_map(zxid).next_back().or(last_zxid);
+                room = commitment.in_flight_max.max(1);
+            }
             Ok(Err(MultiWriteError::OperationFailed {
                 index: operation,
                 source,

@@ -189,6 +189,43 @@ fn a_lost_request_without_the_lock_wrote_nothing() {
 }
 
 #[test]
+fn batches_that_another_sync_went_over_are_not_said_to_be_unwritten() {
+    let theirs = || cluster(&format!("{{\"version\":\"{NEW}\"}}"), finished("theirs"));
+    insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(false, theirs())])), @"
+    read fetch relate files read prepare lock read observe access commit settle
+    failed: the cluster lock was taken away while the plan was applied, and another sync has written since
+    hint: run the same command again
+    ");
+    insta::assert_snapshot!(
+        two_batches(World::new().answers([lost(), session_lost("settle"), inquired(theirs())])),
+        @"
+        read fetch relate files read prepare lock read observe access commit settle inquire
+        failed: the session was lost while the plan was applied, and another sync has written since
+        hint: run the same command again
+        "
+    );
+}
+
+#[test]
+fn a_state_that_was_made_anew_tells_nothing() {
+    let anew = || {
+        let mut state = ClusterState::initial(LockStyle::Zktools, "somebody@else", "later");
+        state.sync_id = "theirs".to_owned();
+        cluster(&format!("{{\"version\":\"{OLD}\"}}"), state)
+    };
+    insta::assert_snapshot!(World::new().answers([lost(), settled(false, anew())]).sync(), @"
+    read fetch relate files read prepare lock read observe commit settle
+    unknown: the cluster lock was taken away, and /treekeeper/state, which would tell what was written, is gone
+    hint: `treekeeper plan` shows what differs; a sync repairs it
+    ");
+    insta::assert_snapshot!(World::new().answers([lost(), session_lost("settle"), inquired(anew())]).sync(), @"
+    read fetch relate files read prepare lock read observe commit settle inquire
+    unknown: the session was lost, and /treekeeper/state, which would tell what was written, is gone
+    hint: `treekeeper plan` shows what differs; a sync repairs it
+    ");
+}
+
+#[test]
 fn lost_batches_are_counted_by_the_state() {
     insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(true, half())])), @"
     read fetch relate files read prepare lock read observe access commit settle observe access commit back

@@ -33,12 +33,14 @@ impl Operation {
         let Some(read) = self.cluster().state.state() else {
             return Fate::Nothing;
         };
+        // One transaction after batches of an earlier plan wrote something too.
         let sent = self.commitment.as_ref().map_or(0, |sent| sent.transactions.len());
+        let sent_several = sent > 1 || self.progress.is_some();
         if (state.generation, &state.sync_id) == (read.generation, &read.sync_id) {
             Fate::Nothing
         } else if state.generation <= read.generation {
             Fate::Untold
-        } else if sent > 1 {
+        } else if sent_several {
             Fate::Superseded
         } else {
             Fate::Nothing
@@ -63,9 +65,10 @@ impl Operation {
                 self.progress = Some((step, steps));
                 self.settled_short(held, cluster, now)
             }
-            Fate::Superseded if !held => self.superseded("the cluster lock was taken away"),
+            // Also when the lock still stood at the barrier: it was taken away before the state was read.
+            Fate::Superseded => self.superseded("the cluster lock was taken away"),
             Fate::Untold if !held => self.untold("the cluster lock was taken away"),
-            Fate::Nothing | Fate::Superseded | Fate::Untold => self.settled_short(held, cluster, now),
+            Fate::Nothing | Fate::Untold => self.settled_short(held, cluster, now),
         }
     }
 

@@ -196,6 +196,11 @@ fn batches_that_another_sync_went_over_are_not_said_to_be_unwritten() {
     failed: the cluster lock was taken away while the plan was applied, and another sync has written since
     hint: run the same command again
     ");
+    insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(true, theirs())])), @"
+    read fetch relate files read prepare lock read observe access commit settle
+    failed: the cluster lock was taken away while the plan was applied, and another sync has written since
+    hint: run the same command again
+    ");
     insta::assert_snapshot!(
         two_batches(World::new().answers([lost(), session_lost("settle"), inquired(theirs())])),
         @"
@@ -204,6 +209,31 @@ fn batches_that_another_sync_went_over_are_not_said_to_be_unwritten() {
         hint: run the same command again
         "
     );
+}
+
+#[test]
+fn the_one_transaction_that_ends_batches_counts_them_when_it_is_lost() {
+    let theirs = || {
+        let mut state = finished("theirs");
+        state.generation = 3;
+        cluster(&format!("{{\"version\":\"{NEW}\"}}"), state)
+    };
+    let all = live(&[("/a", "{\"v\":2}"), ("/a/b", "")]);
+    let world = World {
+        readings: VecDeque::from([before(), before(), half()]),
+        ..World::new()
+    };
+    let answers = [
+        rejected(2, 3, OpFault::BadVersion),
+        ("observe", Answer::Observed(Box::new(all))),
+        lost(),
+        settled(false, theirs()),
+    ];
+    insta::assert_snapshot!(two_batches(world.answers(answers)), @"
+    read fetch relate files read prepare lock read observe access commit read observe commit settle
+    failed: the cluster lock was taken away while the plan was applied, and another sync has written since
+    hint: run the same command again
+    ");
 }
 
 #[test]

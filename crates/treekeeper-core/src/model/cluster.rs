@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClusterVersion, DataVersion, NodeData, Properties, Revision, Text, Value, decode, encode, json_value,
-    printable,
+    ClusterVersion, DataVersion, NodeData, Properties, Revision, Text, Value, Zxid, decode, encode,
+    json_value, printable,
 };
 
 /// Where treekeeper keeps its state.
@@ -25,7 +25,7 @@ pub const INITIAL_VERSION: &str = "initial";
 /// The only schema of the state node that this release writes and reads.
 pub const STATE_SCHEMA: u32 = 1;
 /// How many outcomes of earlier transactions the state keeps (RELIABILITY.md 5, step 8).
-const OUTCOMES_MAX: usize = 8;
+pub const OUTCOMES_MAX: usize = 8;
 
 /// Why `/hosts` cannot be synced from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -231,6 +231,9 @@ pub struct ClusterState {
     /// The data version of [`ROOTS_PATH`] when it was read, if it was there.
     #[serde(skip)]
     pub roots_version: Option<DataVersion>,
+    /// The transaction that created the node that was read: another one means that somebody removed it in between.
+    #[serde(skip)]
+    pub created: Option<Zxid>,
     /// The lock style in use.
     #[serde(default)]
     pub lock: LockStyle,
@@ -266,6 +269,7 @@ impl ClusterState {
             roots: BTreeSet::new(),
             orphans: BTreeSet::new(),
             roots_version: None,
+            created: None,
             lock,
             grants: Grants::default(),
             outcomes: Vec::new(),
@@ -333,8 +337,8 @@ pub enum StateReading {
 }
 
 impl StateReading {
-    /// Returns what `data` say.
-    pub fn new(data: &[u8], version: DataVersion) -> StateReading {
+    /// Returns what `data` of a node that was created by the transaction `created` say.
+    pub fn new(data: &[u8], version: DataVersion, created: Zxid) -> StateReading {
         #[derive(Deserialize)]
         struct Schema {
             schema: u32,
@@ -343,8 +347,11 @@ impl StateReading {
             Ok(Schema { schema }) if schema != STATE_SCHEMA => StateReading::Unreadable(format!(
                 "its schema is {schema}, this release reads {STATE_SCHEMA}"
             )),
-            _ => match serde_json::from_slice(data) {
-                Ok(state) => StateReading::Present(Box::new(state), version),
+            _ => match serde_json::from_slice::<ClusterState>(data) {
+                Ok(mut state) => {
+                    state.created = Some(created);
+                    StateReading::Present(Box::new(state), version)
+                }
                 Err(error) => StateReading::Unreadable(printable(&error.to_string()).into_owned()),
             },
         }

@@ -2,7 +2,7 @@
 
 use super::{Failure, FailureKind, Goal, Operation, Outcome, Request, Scope, Stage, Timestamp};
 use crate::model::ZnodePath;
-use crate::model::cluster::{ClusterReading, Phase};
+use crate::model::cluster::{ClusterReading, OUTCOMES_MAX, Phase};
 
 /// What the state says of this operation's transactions.
 enum Fate {
@@ -14,7 +14,7 @@ enum Fate {
     Nothing,
     /// Another sync has written since: ours did not end, and how far it came is not told any more.
     Superseded,
-    /// The state is gone, or was made anew: nothing tells.
+    /// The state is gone, or was made anew, or too many others have written since: nothing tells.
     Untold,
 }
 
@@ -33,17 +33,20 @@ impl Operation {
         let Some(read) = self.cluster().state.state() else {
             return Fate::Nothing;
         };
-        // One transaction after batches of an earlier plan wrote something too.
+        if (state.created, state.generation, &state.sync_id) == (read.created, read.generation, &read.sync_id)
+        {
+            return Fate::Nothing;
+        }
+        let is_anew = state.created != read.created || state.generation <= read.generation;
+        // Another sync has written, and the outcomes of so many are kept that ours would be among them.
+        let is_kept = state.generation.saturating_sub(read.generation) <= OUTCOMES_MAX as u64;
+        // One transaction after batches of an earlier plan is not all that was sent.
         let sent = self.commitment.as_ref().map_or(0, |sent| sent.transactions.len());
-        let sent_several = sent > 1 || self.progress.is_some();
-        if (state.generation, &state.sync_id) == (read.generation, &read.sync_id) {
-            Fate::Nothing
-        } else if state.generation <= read.generation {
-            Fate::Untold
-        } else if sent_several {
-            Fate::Superseded
-        } else {
-            Fate::Nothing
+        match sent > 1 || self.progress.is_some() {
+            _ if is_anew => Fate::Untold,
+            true => Fate::Superseded,
+            false if is_kept => Fate::Nothing,
+            false => Fate::Untold,
         }
     }
 
@@ -89,7 +92,7 @@ impl Operation {
         self.candidates.clear();
         self.end(Outcome::Unknown(
             Failure::new(format!(
-                "{why}, and /treekeeper/state, which would tell what was written, is gone"
+                "{why}, and /treekeeper/state doesn't tell any more what was written"
             ))
             .with_hint("`treekeeper plan` shows what differs; a sync repairs it"),
         ))

@@ -4,7 +4,7 @@ use memkeeper::database::{ErrorCode, MultiResult, Reads, Request, Response};
 use treekeeper_core::model::cluster::{
     ClusterReading, HOSTS_PATH, Host, HostsNode, ROOTS_PATH, STATE_PATH, StateReading,
 };
-use treekeeper_core::model::{ClusterVersion, DataVersion, ZnodePath, decode, printable};
+use treekeeper_core::model::{ClusterVersion, DataVersion, ZnodePath, Zxid, decode, printable};
 use treekeeper_core::operation::{Depth, Scope};
 
 use super::observe::observe;
@@ -52,7 +52,9 @@ async fn read_own_nodes(
                 hosts_node = Some(HostsNode::new(&data, DataVersion(stat.version)));
             }
             (1, MultiResult::Children(children)) => names = children,
-            (2, MultiResult::Data(data, stat)) => state = StateReading::new(&data, DataVersion(stat.version)),
+            (2, MultiResult::Data(data, stat)) => {
+                state = StateReading::new(&data, DataVersion(stat.version), Zxid(stat.czxid));
+            }
             (3, MultiResult::Data(data, stat)) => roots = Some((data, DataVersion(stat.version))),
             (_, MultiResult::Error(Some(ErrorCode::NoNode))) => {}
             (_, other) => return Err(Trouble::Other(format!("reading {HOSTS_PATH}: {other:?}"))),

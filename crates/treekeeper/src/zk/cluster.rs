@@ -7,7 +7,7 @@ use treekeeper_core::model::cluster::{
 };
 use treekeeper_core::model::links::{self, Known, LinkError};
 use treekeeper_core::model::{
-    ClusterVersion, DataVersion, LiveTree, Properties, Value, ZnodePath, decode, printable,
+    ClusterVersion, DataVersion, LiveTree, Properties, Value, ZnodePath, Zxid, decode, printable,
 };
 use treekeeper_core::operation::{Depth, Scope};
 use zookeeper_client::{Error, MultiReadResult};
@@ -80,7 +80,7 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
                 own.hosts_node = Some(HostsNode::new(&data, DataVersion(stat.version)));
             }
             MultiReadResult::Data { data, stat } if index == 2 => {
-                own.state = StateReading::new(&data, DataVersion(stat.version));
+                own.state = StateReading::new(&data, DataVersion(stat.version), Zxid(stat.czxid));
             }
             MultiReadResult::Data { data, stat } if index == 4 => {
                 roots = Some((data, DataVersion(stat.version)));
@@ -115,7 +115,7 @@ async fn read_own_nodes_singly(session: &Session) -> Result<OwnNodes, ZkError> {
     };
     let hosts_node = node(HOSTS_PATH).map(|node| HostsNode::new(&node.data, node.version));
     let state = node(STATE_PATH).map_or(StateReading::Absent, |node| {
-        StateReading::new(&node.data, node.version)
+        StateReading::new(&node.data, node.version, node.czxid)
     });
     let state = state.with_roots(node(ROOTS_PATH).map(|node| (node.data.as_slice(), node.version)));
     let names = if hosts_node.is_some() {

@@ -106,7 +106,7 @@ fn hosts_that_cannot_be_judged_fail_even_forced() {
 #[test]
 fn a_state_that_cannot_be_read_fails() {
     let reading = ClusterReading {
-        state: StateReading::new(b"{\"schema\":99}", DataVersion(5)),
+        state: StateReading::new(b"{\"schema\":99}", DataVersion(5), Zxid(1)),
         ..old()
     };
     let told = first(reading).sync();

@@ -245,12 +245,50 @@ fn a_state_that_was_made_anew_tells_nothing() {
     };
     insta::assert_snapshot!(World::new().answers([lost(), settled(false, anew())]).sync(), @"
     read fetch relate files read prepare lock read observe commit settle
-    unknown: the cluster lock was taken away, and /treekeeper/state, which would tell what was written, is gone
+    unknown: the cluster lock was taken away, and /treekeeper/state doesn't tell any more what was written
     hint: `treekeeper plan` shows what differs; a sync repairs it
     ");
     insta::assert_snapshot!(World::new().answers([lost(), session_lost("settle"), inquired(anew())]).sync(), @"
     read fetch relate files read prepare lock read observe commit settle inquire
-    unknown: the session was lost, and /treekeeper/state, which would tell what was written, is gone
+    unknown: the session was lost, and /treekeeper/state doesn't tell any more what was written
+    hint: `treekeeper plan` shows what differs; a sync repairs it
+    ");
+}
+
+#[test]
+fn a_state_that_somebody_else_wrote_after_it_was_made_anew_tells_nothing() {
+    let anew = || {
+        let mut state = finished("theirs");
+        state.created = Some(Zxid(99));
+        cluster(&format!("{{\"version\":\"{OLD}\"}}"), state)
+    };
+    insta::assert_snapshot!(World::new().answers([lost(), session_lost("settle"), inquired(anew())]).sync(), @"
+    read fetch relate files read prepare lock read observe commit settle inquire
+    unknown: the session was lost, and /treekeeper/state doesn't tell any more what was written
+    hint: `treekeeper plan` shows what differs; a sync repairs it
+    ");
+}
+
+#[test]
+fn a_state_that_has_forgotten_tells_nothing() {
+    let later = |generations: u64| {
+        let mut state = finished("theirs");
+        state.generation = 1 + generations;
+        cluster(&format!("{{\"version\":\"{OLD}\"}}"), state)
+    };
+    let told = |generations| {
+        World::new()
+            .answers([lost(), session_lost("settle"), inquired(later(generations))])
+            .sync()
+    };
+    insta::assert_snapshot!(told(8), @"
+    read fetch relate files read prepare lock read observe commit settle inquire
+    failed: the session was lost before anything was written
+    hint: run the same command again
+    ");
+    insta::assert_snapshot!(told(9), @"
+    read fetch relate files read prepare lock read observe commit settle inquire
+    unknown: the session was lost, and /treekeeper/state doesn't tell any more what was written
     hint: `treekeeper plan` shows what differs; a sync repairs it
     ");
 }

@@ -40,7 +40,12 @@ impl Operation {
         }
         match self.assemble(&plan, now) {
             Err(failure) => self.fail(failure),
-            Ok(commitment) if commitment.transactions.is_empty() => self.end(Outcome::Applied),
+            Ok(commitment) if commitment.transactions.is_empty() => {
+                // What an earlier plan would have sent is not to be told: somebody else has done it.
+                self.receipt.transactions = 0;
+                self.receipt.batches.clear();
+                self.end(Outcome::Applied)
+            }
             Ok(commitment) => {
                 self.receipt.transactions = commitment.transactions.len();
                 self.receipt.batches = plan::batches(&plan, &self.context.batch_limits).unwrap_or_default();

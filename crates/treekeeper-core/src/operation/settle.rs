@@ -52,6 +52,9 @@ impl Operation {
 
     /// After the barrier on the same session: nothing of ours is in flight any more.
     pub(super) fn settled(&mut self, held: bool, cluster: ClusterReading, now: Timestamp) -> Request {
+        if !held {
+            self.candidates.clear();
+        }
         if matches!(self.goal, Goal::Edit(_)) {
             return if held {
                 self.settled_short(held, cluster, now)
@@ -68,16 +71,16 @@ impl Operation {
                 self.progress = Some((step, steps));
                 self.settled_short(held, cluster, now)
             }
-            // Also when the lock still stood at the barrier: it was taken away before the state was read.
+            // A lock that still stood at the barrier was taken away before the state was read.
             Fate::Superseded => self.superseded("the cluster lock was taken away"),
-            Fate::Untold if !held => self.untold("the cluster lock was taken away"),
-            Fate::Nothing | Fate::Untold => self.settled_short(held, cluster, now),
+            Fate::Untold if held => self.untold("a reply was lost"),
+            Fate::Untold => self.untold("the cluster lock was taken away"),
+            Fate::Nothing => self.settled_short(held, cluster, now),
         }
     }
 
     /// Ends a sync of which others have made something else meanwhile.
     fn superseded(&mut self, why: &str) -> Request {
-        self.candidates.clear();
         self.progress = None;
         self.fail(
             Failure::new(format!(
@@ -89,7 +92,6 @@ impl Operation {
 
     /// Ends a sync of which nothing tells what it wrote.
     fn untold(&mut self, why: &str) -> Request {
-        self.candidates.clear();
         self.end(Outcome::Unknown(
             Failure::new(format!(
                 "{why}, and /treekeeper/state doesn't tell any more what was written"

@@ -50,10 +50,15 @@ impl Checker {
     }
 
     fn judge_candidate(&mut self, operation: Operation, change: &Applied) {
-        let candidates = &mut self.records[operation.0].candidates;
+        let record = &mut self.records[operation.0];
         match change {
-            Applied::Created(path, ..) => candidates.push(path.clone()),
-            Applied::Deleted(path) if candidates.contains(path) => {}
+            Applied::Created(path, ..) => {
+                if record.writes == 0 {
+                    self.forget_candidates_beside(operation, path);
+                }
+                self.records[operation.0].candidates.push(path.clone());
+            }
+            Applied::Deleted(path) if record.candidates.contains(path) => {}
             other => {
                 let path = path_of(other).to_owned();
                 self.blame(
@@ -65,6 +70,19 @@ impl Checker {
                 );
             }
         }
+    }
+
+    /// A syncer whose candidate was broken before it knew that it had one takes the lock anew, and reads everything
+    /// behind that: only then it begins to hold it.
+    fn forget_candidates_beside(&mut self, operation: Operation, path: &str) {
+        let queue = QUEUES.iter().find(|queue| path.starts_with(**queue));
+        let nodes = &self.mirror.nodes;
+        let record = &mut self.records[operation.0];
+        record
+            .candidates
+            .retain(|other| !queue.is_some_and(|queue| other.starts_with(queue)));
+        let is_lost = |other: &String| nodes.get(other).is_none_or(|node| node.version > 0);
+        record.is_fenced_off = record.candidates.iter().any(is_lost);
     }
 
     /// Tells whether a change only makes a node that syncs need and that was absent.

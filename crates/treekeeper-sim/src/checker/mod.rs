@@ -202,7 +202,7 @@ impl Checker {
         let unconverged = self.unconverged();
         let record = &mut self.records[operation.0];
         if !record.has_read {
-            record.has_read = true;
+            // Until a reading has arrived, the next one is its first: a reply may be lost on its way.
             record.stop_read = stop;
         }
         record.unconverged = unconverged;
@@ -211,7 +211,9 @@ impl Checker {
 
     /// Notes that an operation has read the hosts.
     pub fn read_cluster_ends(&mut self, operation: Operation) {
-        self.records[operation.0].is_reading = false;
+        let record = &mut self.records[operation.0];
+        record.has_read = true;
+        record.is_reading = false;
     }
 
     /// Notes what became of a transaction of a commitment.

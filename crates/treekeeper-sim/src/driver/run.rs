@@ -98,7 +98,7 @@ pub async fn run(mut operation: Operation, number: checker::Operation, drive: Dr
     let faults = world.with(|inner| inner.counts.get("faults")) - faults_before;
     let told = Told {
         ending,
-        has_sent: driver.commitments > 0,
+        has_sent: receipt.transactions > 0,
         is_ambiguous: driver.is_ambiguous,
         has_faults: faults > 0,
         lock_wait,

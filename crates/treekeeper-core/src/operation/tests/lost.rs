@@ -197,7 +197,7 @@ fn batches_that_another_sync_went_over_are_not_said_to_be_unwritten() {
     hint: run the same command again
     ");
     insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(true, theirs())])), @"
-    read fetch relate files read prepare lock read observe access commit settle
+    read fetch relate files read prepare lock read observe access commit settle release
     failed: the cluster lock was taken away while the plan was applied, and another sync has written since
     hint: run the same command again
     ");

@@ -10,6 +10,7 @@ mod counts;
 pub mod driver;
 pub mod generate;
 pub mod print;
+pub mod programme;
 pub mod protocol;
 pub mod random;
 pub mod repository;

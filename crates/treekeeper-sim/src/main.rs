@@ -1,7 +1,7 @@
 //! Plays seeds: `treekeeper-sim [--seeds N] [--first SEED] [--seed S --trace]`.
 
 use clap::Parser;
-use treekeeper_sim::{Counts, Options, run};
+use treekeeper_sim::{Options, programme};
 
 /// Plays seeds of the simulator until one shows something wrong.
 #[derive(Parser)]
@@ -33,23 +33,15 @@ fn main() -> std::process::ExitCode {
         Some(seed) => (seed, 1),
         None => (arguments.first, arguments.seeds),
     };
-    let mut counts = Counts::default();
-    let mut violations = 0;
-    for seed in first..first + seeds {
-        match run(seed, &options) {
-            Ok(more) => counts.merge(&more),
-            Err(violation) => {
-                violations += 1;
-                println!("{violation}");
-                if !arguments.all {
-                    break;
-                }
-            }
-        }
-    }
-    counts
+    let played = programme::play(first..first + seeds, &options, arguments.all);
+    played
+        .violations
+        .iter()
+        .for_each(|violation| println!("{violation}"));
+    played
+        .counts
         .iter()
         .for_each(|(what, count)| println!("{count:>10} {what}"));
-    println!("{violations} violations");
-    std::process::ExitCode::from(u8::from(violations > 0))
+    println!("{} seeds, {} violations", played.seeds, played.violations.len());
+    std::process::ExitCode::from(u8::from(!played.violations.is_empty()))
 }

@@ -51,7 +51,7 @@ pub enum Bug {
     SizesHalved,
     /// A transaction whose reply was lost is sent again as it is (an adapter's fault).
     BlindRetry,
-    /// A candidate is known by its name alone, whoever owns it (an adapter's fault).
+    /// Names of candidates are not unique, and one is known by its name alone, whoever owns it (an adapter's fault).
     OwnerIgnored,
     /// After the session is lost the sync goes on with a new one (an adapter's fault).
     SecondSession,

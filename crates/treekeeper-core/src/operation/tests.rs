@@ -5,6 +5,7 @@
 mod gates;
 mod lost;
 mod shape;
+mod superseded;
 
 use std::collections::VecDeque;
 

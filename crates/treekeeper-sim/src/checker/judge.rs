@@ -143,7 +143,7 @@ impl Checker {
             if !is_candidate(&path) && ["hosts", "treekeeper", "ZktoolsLocks", "hosts-lock"].contains(&root) {
                 self.blame("I8", format!("edit {} wrote {path}", operation.0));
             }
-            self.judge_blind(operation, &path);
+            self.judge_blind(operation, change);
         }
     }
 
@@ -281,7 +281,7 @@ impl Checker {
     /// I8, I7: a change is what the commit calls for, and the node differed.
     fn judge_change(&mut self, operation: Operation, change: &Applied, said: &Said) {
         let path = path_of(change).to_owned();
-        self.judge_blind(operation, &path);
+        self.judge_blind(operation, change);
         let prunes = self.records[operation.0].permit.prune_roots
             || (self.granted.prune_roots && self.granted.revision == said.revision);
         let old = self.mirror.nodes.get(&path).cloned();
@@ -317,16 +317,21 @@ impl Checker {
     }
 
     /// An edit of others between the look and the write is never overwritten.
-    fn judge_blind(&mut self, operation: Operation, path: &str) {
+    ///
+    /// A node that is created overwrites nothing: it was absent when it was looked at, and is so now, whoever made and
+    /// removed it in between.
+    fn judge_blind(&mut self, operation: Operation, change: &Applied) {
+        let path = path_of(change);
+        if matches!(change, Applied::Created(..)) || is_candidate(path) {
+            return;
+        }
         let observed = self.records[operation.0].observed.1;
-        if self.mirror.touched_at(path) > observed && !is_candidate(path) {
-            self.blame(
-                "I8",
-                format!(
-                    "operation {} overwrote an edit that it had not seen: {path}",
-                    operation.0
-                ),
+        if self.mirror.touched_at(path) > observed {
+            let what = format!(
+                "operation {} overwrote an edit that it had not seen: {path}",
+                operation.0
             );
+            self.blame("I8", what);
         }
     }
 

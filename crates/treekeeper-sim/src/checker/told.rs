@@ -38,6 +38,8 @@ pub struct Told {
     pub has_faults: bool,
     /// How long it was told to wait for the lock.
     pub lock_wait: Micros,
+    /// How long it was told to wait for an answer.
+    pub request_timeout: Micros,
     /// Every word for people.
     pub text: String,
 }
@@ -106,6 +108,12 @@ impl Checker {
             self.blame(
                 "I12",
                 format!("operation {number} ended and kept its lock: {text}"),
+            );
+        }
+        if text.contains("did not answer within the limit") && spent < told.request_timeout {
+            self.blame(
+                "I12",
+                format!("operation {number} gave up after {} ms", spent / 1_000),
             );
         }
         let limit = if told.has_faults {

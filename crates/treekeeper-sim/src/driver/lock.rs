@@ -109,7 +109,13 @@ pub async fn give_back(session: &Session, candidates: &mut Vec<ZnodePath>) -> Re
 
 /// Creates our node in the queue; after a broken connection looks for it before creating another.
 async fn create_candidate(session: &mut Session, queue: Queue) -> Result<ZnodePath, Trouble> {
-    let id = session.world().draw(|random| random.hexadecimal(32));
+    let mut id = session.world().draw(|random| random.hexadecimal(32));
+    if session.access.bug == Some(Bug::OwnerIgnored) {
+        id = "0".repeat(32);
+        if let Some(found) = find_candidate(session, queue.directory(), &id).await? {
+            return Ok(found);
+        }
+    }
     let prefix = format!("{}/{}", queue.directory(), queue.prefix(&id));
     let deadline = session.deadline();
     for _ in 0..CREATE_TRIES_MAX {
@@ -127,11 +133,7 @@ async fn create_candidate(session: &mut Session, queue: Queue) -> Result<ZnodePa
                 return Err(Trouble::Other(format!("creating a candidate: {code}")));
             }
             Err(Lost::Connection | Lost::Session) | Ok(_) if session.is_over() => {
-                if session.access.bug != Some(Bug::OwnerIgnored) {
-                    return Err(Trouble::SessionLost("creating a candidate".to_owned()));
-                }
-                // The bug: another session looks for the name, and takes what it finds for its own.
-                *session = Session::open(&session.access).await?;
+                return Err(Trouble::SessionLost("creating a candidate".to_owned()));
             }
             Ok(_) | Err(_) => {}
         }

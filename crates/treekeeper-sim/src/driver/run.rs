@@ -63,7 +63,7 @@ pub async fn run(mut operation: Operation, number: checker::Operation, drive: Dr
     let world = drive.access.world.clone();
     let faults_before = world.with(|inner| inner.counts.get("faults"));
     let saboteur = Saboteur::new(drive.access.bug);
-    let lock_wait = drive.lock_wait;
+    let (lock_wait, request_timeout) = (drive.lock_wait, drive.access.request_timeout);
     let session = match Session::open(&drive.access).await {
         Ok(session) => session,
         Err(trouble) => {
@@ -74,6 +74,7 @@ pub async fn run(mut operation: Operation, number: checker::Operation, drive: Dr
                 is_ambiguous: false,
                 has_faults: true,
                 lock_wait,
+                request_timeout,
                 text: failure.to_string(),
             };
             world.tell(|checker| checker.told(number, &told));
@@ -102,6 +103,7 @@ pub async fn run(mut operation: Operation, number: checker::Operation, drive: Dr
         is_ambiguous: driver.is_ambiguous,
         has_faults: faults > 0,
         lock_wait,
+        request_timeout,
         text: text.clone(),
     };
     world.trace(|| format!("operation {} ends {ending:?}: {}", number.0, text.trim_end()));

@@ -1,0 +1,62 @@
+//! Ten thousand seeds of the simulator, none of which may show a violation of I1 to I12.
+//!
+//! `cargo run --release -p treekeeper-sim -- --first 10000 --seeds 1000000` is the long form.
+
+use treekeeper_sim::{Options, programme};
+
+const SEEDS: u64 = 10_000;
+
+/// What must happen at least so often in every thousand seeds, or the seeds prove little.
+const FLOORS: [(&str, u64); 17] = [
+    ("applied in batches", 500),
+    ("outcome: applied", 5_000),
+    ("outcome: refused", 1_000),
+    ("outcome: in sync", 1_000),
+    ("outcome: lock held", 500),
+    ("outcome: invalid", 500),
+    ("legacy syncs", 500),
+    ("crashes", 300),
+    ("fault: reply lost", 100),
+    ("fault: request lost", 100),
+    ("fault: session expired before", 100),
+    ("fault: paused after", 100),
+    ("fault: clock jump", 100),
+    ("all stop by a host", 100),
+    ("operator: stop", 200),
+    ("edits", 1_000),
+    ("pushed: rewritten", 50),
+];
+
+#[test]
+fn ten_thousand_seeds_hold_every_invariant() {
+    let played = programme::play(0..SEEDS, &Options::default(), false);
+    if let Some(violation) = played.violations.first() {
+        panic!("{violation}");
+    }
+    let counts = &played.counts;
+    for (what, floor) in FLOORS {
+        let least = floor * SEEDS / 1_000;
+        assert!(
+            counts.get(what) >= least,
+            "{what}: {} times only, {least} at least",
+            counts.get(what)
+        );
+    }
+    println!(
+        "simulator seeds: {}, syncs: {}, faults: {}, violations: {}",
+        played.seeds,
+        counts.get("syncs"),
+        counts.get("faults"),
+        played.violations.len()
+    );
+}
+
+#[test]
+fn a_seed_is_always_the_same_run() {
+    let options = Options::default();
+    for seed in 0..20 {
+        let once = treekeeper_sim::run(seed, &options).map_err(|violation| violation.to_string());
+        let again = treekeeper_sim::run(seed, &options).map_err(|violation| violation.to_string());
+        assert_eq!(once, again, "seed {seed}");
+    }
+}

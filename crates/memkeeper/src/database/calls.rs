@@ -134,11 +134,17 @@ impl Database {
                 true
             }
             Request::RemoveWatches { path, kind } => self.watches.remove(&path, connection, kind),
-            // The real server looks for the parent of the path, and breaks off where it has none.
+            // The real server looks for the parent of the path, and while there are recursive watches for all above
+            // it, and breaks off where there is none.
             Request::CheckWatches { path, .. } if !path.is_empty() && !path.contains('/') => {
                 return Err(ErrorCode::MarshallingError);
             }
-            Request::CheckWatches { path, kind } => self.watches.is_watched(&path, kind),
+            Request::CheckWatches { path, kind } => match self.watches.is_watched(&path, kind) {
+                false if self.watches.has_recursive() && !path.is_empty() && !path.starts_with('/') => {
+                    return Err(ErrorCode::MarshallingError);
+                }
+                is_watched => is_watched,
+            },
             _ => false,
         };
         match known {
@@ -212,8 +218,12 @@ impl Database {
             }
             Request::Sync { path } => Ok(Response::Path(path)),
             Request::MultiRead(reads) => {
-                let results = reads.iter().map(|read| reader.one_of_many(read));
-                Ok(Response::Multi(results.collect()))
+                let results = reads.iter().map_while(|read| reader.one_of_many(read));
+                let results = results.collect::<Vec<_>>();
+                Ok(match results.len() == reads.len() {
+                    true => Response::Multi(results),
+                    false => Response::BrokenMulti(results),
+                })
             }
             Request::WhoAmI => {
                 let identities = reader.identities.iter().map(access::named);

@@ -9,6 +9,7 @@ mod acl;
 mod calls;
 mod commit;
 mod connections;
+mod data;
 mod error;
 mod events;
 mod nodes;
@@ -22,9 +23,9 @@ mod watches;
 mod writes;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 pub use acl::{Acl, Identity, Permissions};
+pub use data::Data;
 pub use error::ErrorCode;
 pub use request::{
     AddWatchMode, Check, Create, CreateMode, CreateReply, Delete, Reads, Request, SetData, Unread, WatchKind,
@@ -139,9 +140,9 @@ pub struct Notification {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
     /// A node was created, with this data and owner (0: not ephemeral).
-    Created(String, Arc<[u8]>, i64),
+    Created(String, Data, i64),
     /// The data was set.
-    Set(String, Arc<[u8]>),
+    Set(String, Data),
     /// The ACL was set.
     AclSet(String),
     /// A node was deleted.
@@ -163,7 +164,7 @@ pub struct Transaction {
 #[derive(Clone, Copy, Debug)]
 pub struct NodeView<'a> {
     /// Its data.
-    pub data: &'a Arc<[u8]>,
+    pub data: &'a Data,
     /// Its stat.
     pub stat: Stat,
 }

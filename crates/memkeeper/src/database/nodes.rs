@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::data::Data;
 use super::{Acl, Millis, SessionId, Stat};
 
 /// Where a node is in the arena.
@@ -28,7 +29,7 @@ pub(super) enum Owner {
 /// One znode.
 #[derive(Debug)]
 pub(super) struct Node {
-    pub data: Arc<[u8]>,
+    pub data: Data,
     pub acls: Arc<[Acl]>,
     pub children: BTreeMap<Box<str>, NodeId>,
     pub czxid: i64,

@@ -82,15 +82,16 @@ impl Reader<'_> {
         Ok(count(self.nodes.descendants(node)))
     }
 
-    /// Answers one operation of a multi-read.
-    pub fn one_of_many(&self, read: &Reads) -> MultiResult {
+    /// Answers one operation of a multi-read; nothing to one that reads nothing.
+    pub fn one_of_many(&self, read: &Reads) -> Option<MultiResult> {
         let result = match read {
             Reads::Data(path) => self
                 .readable(path)
                 .map(|node| MultiResult::Data(node.data.clone(), node.stat())),
             Reads::Children(path) => self.readable(path).map(|node| MultiResult::Children(names(node))),
+            Reads::Misplaced => return None,
         };
-        result.unwrap_or_else(|error| MultiResult::Error(Some(error)))
+        Some(result.unwrap_or_else(|error| MultiResult::Error(Some(error))))
     }
 
     fn readable(&self, path: &str) -> Result<&Node, ErrorCode> {

@@ -1,8 +1,7 @@
 //! What a client may ask.
 
-use std::sync::Arc;
-
-use super::{Acl, SessionId};
+use super::data::Data;
+use super::{Acl, ErrorCode, SessionId};
 
 /// One request on an open connection. Paths are as on the wire: absolute, not yet checked.
 #[allow(
@@ -87,7 +86,7 @@ pub struct Create {
     /// Where; a sequence number is appended to it in the sequential modes.
     pub path: String,
     /// The first data.
-    pub data: Arc<[u8]>,
+    pub data: Data,
     /// The ACL; `auth` stands for the connection's identities.
     pub acls: Vec<Acl>,
     /// What kind of node.
@@ -109,10 +108,14 @@ pub enum CreateMode {
     EphemeralSequential,
     /// Goes some time after its last child.
     Container,
+    /// The same, with a number.
+    SequentialContainer,
     /// Goes when it had no children and was not set for so long.
     PersistentTtl(i64),
     /// The same, with a number.
     PersistentSequentialTtl(i64),
+    /// No kind at all: flags that a frame may hold and that the server refuses once it has read the whole request.
+    Refused(ErrorCode),
 }
 
 /// What a create replies: the old operation tells the path, the newer ones the stat too.
@@ -141,7 +144,7 @@ pub struct SetData {
     /// Of which node.
     pub path: String,
     /// The new data.
-    pub data: Arc<[u8]>,
+    pub data: Data,
     /// At which data version.
     pub version: i32,
 }
@@ -175,6 +178,8 @@ pub enum Reads {
     Data(String),
     /// Names of children.
     Children(String),
+    /// An operation that reads nothing: the server breaks off there.
+    Misplaced,
 }
 
 /// How a persistent watch looks: at one node, or at everything below it too.
@@ -230,7 +235,10 @@ impl CreateMode {
     pub fn is_extended(self) -> bool {
         matches!(
             self,
-            CreateMode::Container | CreateMode::PersistentTtl(_) | CreateMode::PersistentSequentialTtl(_)
+            CreateMode::Container
+                | CreateMode::SequentialContainer
+                | CreateMode::PersistentTtl(_)
+                | CreateMode::PersistentSequentialTtl(_)
         )
     }
 }

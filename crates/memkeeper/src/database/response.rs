@@ -1,7 +1,6 @@
 //! What a server answers.
 
-use std::sync::Arc;
-
+use super::data::Data;
 use super::{Acl, ErrorCode, Identity, Stat};
 
 /// The answer to one request.
@@ -25,7 +24,7 @@ pub enum Response {
     /// A stat: of `exists`, `setData` and `setACL`.
     Stat(Stat),
     /// Data and stat.
-    Data(Arc<[u8]>, Stat),
+    Data(Data, Stat),
     /// An ACL and the node's stat.
     Acl(Vec<Acl>, Stat),
     /// Names, in no order that a client may rely on.
@@ -38,6 +37,8 @@ pub enum Response {
     Paths(Vec<String>),
     /// One result for each operation of a multi or multi-read.
     Multi(Vec<MultiResult>),
+    /// What a multi-read has read before an operation that reads nothing; sent with [`ErrorCode::MarshallingError`].
+    BrokenMulti(Vec<MultiResult>),
     /// The connection's identities.
     Identities(Vec<Identity>),
 }
@@ -56,7 +57,7 @@ pub enum MultiResult {
     /// Checked.
     Checked,
     /// Read.
-    Data(Arc<[u8]>, Stat),
+    Data(Data, Stat),
     /// Listed.
     Children(Vec<String>),
     /// Refused: in a multi of writes every operation has an error then, 0 (`None`) before the one that failed.

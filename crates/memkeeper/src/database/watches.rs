@@ -62,6 +62,11 @@ impl WatchTables {
             || (kind != WatchKind::Children && self.data.by_path.contains_key(path))
     }
 
+    /// Tells whether anybody watches a subtree.
+    pub fn has_recursive(&self) -> bool {
+        self.data.recursive > 0 || self.child.recursive > 0
+    }
+
     /// Forgets a connection.
     pub fn forget(&mut self, connection: ConnectionId) {
         self.data.forget(connection);

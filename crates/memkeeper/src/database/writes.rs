@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::access::{self, AclTable};
+use super::data::Data;
 use super::nodes::{Node, NodeId, Nodes, Owner};
 use super::{
     Acl, Applied, Check, Create, CreateMode, Delete, ErrorCode, Identity, Millis, Permissions, SessionId,
@@ -56,7 +57,7 @@ enum Undo {
     },
     Data {
         node: NodeId,
-        data: Arc<[u8]>,
+        data: Data,
         version: i32,
         mzxid: i64,
         mtime: Millis,
@@ -342,7 +343,7 @@ impl Tree {
 
 fn node(acls: &Arc<[Acl]>, aversion: i32) -> Node {
     Node {
-        data: Arc::from([]),
+        data: Data::from([]),
         acls: acls.clone(),
         children: BTreeMap::new(),
         czxid: 0,
@@ -369,7 +370,8 @@ fn owner(mode: CreateMode, moment: &Moment<'_>) -> Result<Owner, ErrorCode> {
     match mode {
         CreateMode::Persistent | CreateMode::PersistentSequential => Ok(Owner::Nobody),
         CreateMode::Ephemeral | CreateMode::EphemeralSequential => Ok(Owner::Session(moment.session)),
-        CreateMode::Container => Ok(Owner::Container),
+        CreateMode::Container | CreateMode::SequentialContainer => Ok(Owner::Container),
+        CreateMode::Refused(error) => Err(error),
         CreateMode::PersistentTtl(_) | CreateMode::PersistentSequentialTtl(_) if !moment.extended_types => {
             Err(ErrorCode::Unimplemented)
         }
@@ -385,6 +387,7 @@ fn is_sequential(mode: CreateMode) -> bool {
         mode,
         CreateMode::PersistentSequential
             | CreateMode::EphemeralSequential
+            | CreateMode::SequentialContainer
             | CreateMode::PersistentSequentialTtl(_)
     )
 }

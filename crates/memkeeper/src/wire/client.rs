@@ -2,8 +2,6 @@
 //!
 //! For tests, for comparing servers, and for clients that are simulated; it must never be what a server relies on.
 
-use std::sync::Arc;
-
 use super::connect::PASSWORD_BYTES;
 use super::jute::{Reader, Writer};
 use super::{Malformed, Operation, Wants};
@@ -71,7 +69,7 @@ fn write_body(writer: &mut Writer<'_>, request: &Request) {
         Request::Delete(delete) => write_versioned(writer, &delete.path, delete.version),
         Request::SetData(set) => {
             writer.text(&set.path);
-            writer.bytes(&set.data);
+            writer.data(&set.data);
             writer.int(set.version);
         }
         Request::Exists { path, watch }
@@ -138,7 +136,7 @@ fn write_versioned(writer: &mut Writer<'_>, path: &str, number: i32) {
 
 fn write_create(writer: &mut Writer<'_>, create: &Create) {
     writer.text(&create.path);
-    writer.bytes(&create.data);
+    writer.data(&create.data);
     writer.acls(&create.acls);
     let (flags, ttl) = match create.mode {
         CreateMode::Persistent => (0, None),
@@ -146,8 +144,10 @@ fn write_create(writer: &mut Writer<'_>, create: &Create) {
         CreateMode::PersistentSequential => (2, None),
         CreateMode::EphemeralSequential => (3, None),
         CreateMode::Container => (4, None),
+        CreateMode::SequentialContainer => (2, None),
         CreateMode::PersistentTtl(ttl) => (5, Some(ttl)),
         CreateMode::PersistentSequentialTtl(ttl) => (6, Some(ttl)),
+        CreateMode::Refused(_) => (-1, None),
     };
     writer.int(flags);
     if let Some(ttl) = ttl {
@@ -163,7 +163,7 @@ fn write_multi(writer: &mut Writer<'_>, writes: &[Write]) {
             Write::Delete(delete) => write_versioned(writer, &delete.path, delete.version),
             Write::SetData(set) => {
                 writer.text(&set.path);
-                writer.bytes(&set.data);
+                writer.data(&set.data);
                 writer.int(set.version);
             }
             Write::Check(check) => write_versioned(writer, &check.path, check.version),
@@ -175,9 +175,16 @@ fn write_multi(writer: &mut Writer<'_>, writes: &[Write]) {
 fn write_multi_read(writer: &mut Writer<'_>, reads: &[Reads]) {
     for read in reads {
         write_multi_header(writer, Some(Operation::of_read(read)));
-        let (Reads::Data(path) | Reads::Children(path)) = read;
-        writer.text(path);
-        writer.bool(false);
+        match read {
+            Reads::Data(path) | Reads::Children(path) => {
+                writer.text(path);
+                writer.bool(false);
+            }
+            Reads::Misplaced => {
+                writer.text("/");
+                writer.int(-1);
+            }
+        }
     }
     write_multi_header(writer, None);
 }
@@ -232,7 +239,7 @@ fn response(reader: &mut Reader<'_>, operation: Operation) -> Result<Response, M
             Response::Created(reader.text_not_null()?, reader.stat()?)
         }
         Operation::Exists | Operation::SetData | Operation::SetAcl => Response::Stat(reader.stat()?),
-        Operation::GetData => Response::Data(data(reader)?, reader.stat()?),
+        Operation::GetData => Response::Data(reader.data()?, reader.stat()?),
         Operation::GetAcl => Response::Acl(reader.acls()?, reader.stat()?),
         Operation::GetChildren => Response::Children(reader.texts()?),
         Operation::GetChildren2 => Response::ChildrenAndStat(reader.texts()?, reader.stat()?),
@@ -271,14 +278,10 @@ fn multi_result(reader: &mut Reader<'_>, kind: i32) -> Result<MultiResult, Malfo
         Some(Operation::Delete) => MultiResult::Deleted,
         Some(Operation::SetData) => MultiResult::Set(reader.stat()?),
         Some(Operation::Check) => MultiResult::Checked,
-        Some(Operation::GetData) => MultiResult::Data(data(reader)?, reader.stat()?),
+        Some(Operation::GetData) => MultiResult::Data(reader.data()?, reader.stat()?),
         Some(Operation::GetChildren) => MultiResult::Children(reader.texts()?),
         _ => return Err(Malformed::Number),
     })
-}
-
-fn data(reader: &mut Reader<'_>) -> Result<Arc<[u8]>, Malformed> {
-    Ok(reader.bytes()?.unwrap_or_default().into())
 }
 
 /// Returns the error of a number; 0 is none.

@@ -3,7 +3,7 @@
 //! Which fields a message has is not known here.
 
 use super::Malformed;
-use crate::database::{Acl, Identity, Permissions, Stat};
+use crate::database::{Acl, Data, Identity, Permissions, Stat};
 
 /// The fewest bytes of a string in a vector: its length.
 const STRING_BYTES_MIN: usize = 4;
@@ -55,6 +55,10 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self) -> Result<Option<String>, Malformed> {
         let bytes = self.bytes()?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+    }
+
+    pub(super) fn data(&mut self) -> Result<Data, Malformed> {
+        Ok(self.bytes()?.into())
     }
 
     pub(super) fn text_or_empty(&mut self) -> Result<String, Malformed> {
@@ -185,6 +189,13 @@ impl<'a> Writer<'a> {
     pub(super) fn bytes(&mut self, value: &[u8]) {
         self.int(length_of(value.len()));
         self.buffer.extend_from_slice(value);
+    }
+
+    pub(super) fn data(&mut self, value: &Data) {
+        match value.is_null() {
+            true => self.null(),
+            false => self.bytes(value),
+        }
     }
 
     pub(super) fn text(&mut self, value: &str) {

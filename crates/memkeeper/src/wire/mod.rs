@@ -40,9 +40,6 @@ pub enum Malformed {
     /// A kind of node that does not exist, or not in this operation.
     #[error("no such kind of node")]
     CreateMode,
-    /// A node with a TTL by an operation that has none.
-    #[error("this operation has no TTL")]
-    NoTtl,
 }
 
 impl Malformed {
@@ -50,7 +47,6 @@ impl Malformed {
     pub fn code(self) -> ErrorCode {
         match self {
             Malformed::CreateMode => ErrorCode::BadArguments,
-            Malformed::NoTtl => ErrorCode::Unimplemented,
             Malformed::Truncated | Malformed::Length | Malformed::Null | Malformed::Number => {
                 ErrorCode::MarshallingError
             }

@@ -154,12 +154,13 @@ impl Operation {
         match read {
             Reads::Data(_) => Operation::GetData,
             Reads::Children(_) => Operation::GetChildren,
+            Reads::Misplaced => Operation::Check,
         }
     }
 
     fn of_create(create: &Create) -> Operation {
         match (create.mode, create.reply) {
-            (CreateMode::Container, _) => Operation::CreateContainer,
+            (CreateMode::Container | CreateMode::SequentialContainer, _) => Operation::CreateContainer,
             (CreateMode::PersistentTtl(_) | CreateMode::PersistentSequentialTtl(_), _) => {
                 Operation::CreateTtl
             }

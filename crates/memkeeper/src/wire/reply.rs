@@ -26,7 +26,11 @@ pub fn encode_reply(out: &mut Vec<u8>, header: Header, reply: &Reply) {
         true => XID_PING,
         false => header.xid,
     };
-    let code = reply.result.as_ref().err().map_or(0, |error| error.code());
+    let code = match &reply.result {
+        Ok(Response::BrokenMulti(_)) => ErrorCode::MarshallingError.code(),
+        Ok(_) => 0,
+        Err(error) => error.code(),
+    };
     let mut writer = reply_frame(out, xid, reply.zxid, code);
     if let Ok(response) = &reply.result {
         write_response(&mut writer, header.code, response);
@@ -80,7 +84,7 @@ fn write_response(writer: &mut Writer<'_>, operation: i32, response: &Response) 
         }
         Response::Stat(stat) => writer.stat(stat),
         Response::Data(data, stat) => {
-            writer.bytes(data);
+            writer.data(data);
             writer.stat(stat);
         }
         Response::Acl(acls, stat) => {
@@ -93,7 +97,7 @@ fn write_response(writer: &mut Writer<'_>, operation: i32, response: &Response) 
             writer.stat(stat);
         }
         Response::Count(count) => writer.int(*count),
-        Response::Multi(results) => write_multi(writer, results),
+        Response::Multi(results) | Response::BrokenMulti(results) => write_multi(writer, results),
         Response::Identities(identities) => {
             writer.int(super::jute::length_of(identities.len()));
             for identity in identities {
@@ -119,7 +123,7 @@ fn write_multi(writer: &mut Writer<'_>, results: &[MultiResult]) {
             MultiResult::Deleted | MultiResult::Checked => {}
             MultiResult::Set(stat) => writer.stat(stat),
             MultiResult::Data(data, stat) => {
-                writer.bytes(data);
+                writer.data(data);
                 writer.stat(stat);
             }
             MultiResult::Children(names) => writer.texts(names),
@@ -165,7 +169,9 @@ fn response_bytes(response: &Response) -> usize {
         }
         Response::Children(names) | Response::Paths(names) => texts_bytes(names),
         Response::ChildrenAndStat(names, _) => texts_bytes(names) + STAT_BYTES,
-        Response::Multi(results) => results.iter().map(result_bytes).sum::<usize>() + MULTI_HEADER_BYTES,
+        Response::Multi(results) | Response::BrokenMulti(results) => {
+            results.iter().map(result_bytes).sum::<usize>() + MULTI_HEADER_BYTES
+        }
         Response::Identities(identities) => {
             let bytes = identities
                 .iter()

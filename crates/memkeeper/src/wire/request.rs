@@ -3,13 +3,11 @@
 //! Bytes after the last field are ignored, as the real server does. Paths are taken as they are: the database
 //! judges them.
 
-use std::sync::Arc;
-
 use super::jute::Reader;
 use super::{Malformed, Operation};
 use crate::database::{
-    AddWatchMode, Check, Create, CreateMode, CreateReply, Delete, Reads, Request, SetData, WatchKind,
-    Watches, Write,
+    AddWatchMode, Check, Create, CreateMode, CreateReply, Delete, ErrorCode, Reads, Request, SetData,
+    WatchKind, Watches, Write,
 };
 
 /// What every request begins with.
@@ -110,7 +108,7 @@ fn read(operation: Operation, reader: &mut Reader<'_>) -> Result<Request, Malfor
 
 fn create(operation: Operation, reader: &mut Reader<'_>) -> Result<Create, Malformed> {
     let path = reader.text_not_null()?;
-    let data = data(reader)?;
+    let data = reader.data()?;
     let acls = reader.acls()?;
     let flags = reader.int()?;
     let ttl = match operation {
@@ -125,27 +123,28 @@ fn create(operation: Operation, reader: &mut Reader<'_>) -> Result<Create, Malfo
         path,
         data,
         acls,
-        mode: create_mode(operation, flags, ttl)?,
+        mode: create_mode(operation, flags, ttl),
         reply,
     })
 }
 
 /// Returns what an operation's flags mean, as measured on the real server.
-fn create_mode(operation: Operation, flags: i32, ttl: i64) -> Result<CreateMode, Malformed> {
+fn create_mode(operation: Operation, flags: i32, ttl: i64) -> CreateMode {
     match (operation, flags) {
-        (Operation::CreateTtl, 5) => Ok(CreateMode::PersistentTtl(ttl)),
-        (Operation::CreateTtl, 6) => Ok(CreateMode::PersistentSequentialTtl(ttl)),
-        (Operation::CreateTtl, _) => Err(Malformed::CreateMode),
-        (_, 5 | 6) => Err(Malformed::NoTtl),
+        (Operation::CreateTtl, 5) => CreateMode::PersistentTtl(ttl),
+        (Operation::CreateTtl, 6) => CreateMode::PersistentSequentialTtl(ttl),
+        (Operation::CreateTtl, _) if ttl >= 0 => CreateMode::Refused(ErrorCode::BadArguments),
+        // A TTL that this operation has no place for.
+        (_, 5 | 6) => CreateMode::PersistentTtl(-1),
         // This operation makes a container whatever the flags say.
-        (Operation::CreateContainer, 0 | 1 | 4) => Ok(CreateMode::Container),
-        (Operation::CreateContainer, _) => Err(Malformed::CreateMode),
+        (Operation::CreateContainer, 0 | 1 | 4) => CreateMode::Container,
+        (Operation::CreateContainer, 2 | 3) => CreateMode::SequentialContainer,
         // And the others never do.
-        (_, 0 | 4) => Ok(CreateMode::Persistent),
-        (_, 1) => Ok(CreateMode::Ephemeral),
-        (_, 2) => Ok(CreateMode::PersistentSequential),
-        (_, 3) => Ok(CreateMode::EphemeralSequential),
-        (_, _) => Err(Malformed::CreateMode),
+        (_, 0 | 4) => CreateMode::Persistent,
+        (_, 1) => CreateMode::Ephemeral,
+        (_, 2) => CreateMode::PersistentSequential,
+        (_, 3) => CreateMode::EphemeralSequential,
+        (_, _) => CreateMode::Refused(ErrorCode::BadArguments),
     }
 }
 
@@ -158,7 +157,7 @@ fn delete(reader: &mut Reader<'_>) -> Result<Delete, Malformed> {
 fn set_data(reader: &mut Reader<'_>) -> Result<SetData, Malformed> {
     // The real server calls a null path a bad argument here, as it does an empty one.
     let path = reader.text_or_empty()?;
-    let data = data(reader)?;
+    let data = reader.data()?;
     let version = reader.int()?;
     Ok(SetData { path, data, version })
 }
@@ -167,10 +166,6 @@ fn check(reader: &mut Reader<'_>) -> Result<Check, Malformed> {
     let path = reader.text_or_empty()?;
     let version = reader.int()?;
     Ok(Check { path, version })
-}
-
-fn data(reader: &mut Reader<'_>) -> Result<Arc<[u8]>, Malformed> {
-    Ok(reader.bytes()?.unwrap_or_default().into())
 }
 
 fn set_acl(reader: &mut Reader<'_>) -> Result<Request, Malformed> {
@@ -194,30 +189,38 @@ fn next_of_multi(reader: &mut Reader<'_>) -> Result<Option<Operation>, Malformed
 fn multi(reader: &mut Reader<'_>) -> Result<Request, Malformed> {
     let mut writes = Vec::new();
     while let Some(operation) = next_of_multi(reader)? {
-        writes.push(match operation {
-            Operation::Create | Operation::Create2 | Operation::CreateContainer | Operation::CreateTtl => {
-                Write::Create(create(operation, reader)?)
-            }
-            Operation::Delete => Write::Delete(delete(reader)?),
-            Operation::SetData => Write::SetData(set_data(reader)?),
-            Operation::Check => Write::Check(check(reader)?),
-            _ => return Err(Malformed::Number),
-        });
+        writes.push(write(operation, reader)?);
     }
     Ok(Request::Multi(writes))
+}
+
+fn write(operation: Operation, reader: &mut Reader<'_>) -> Result<Write, Malformed> {
+    Ok(match operation {
+        Operation::Create | Operation::Create2 | Operation::CreateContainer | Operation::CreateTtl => {
+            Write::Create(create(operation, reader)?)
+        }
+        Operation::Delete => Write::Delete(delete(reader)?),
+        Operation::SetData => Write::SetData(set_data(reader)?),
+        Operation::Check => Write::Check(check(reader)?),
+        _ => return Err(Malformed::Number),
+    })
 }
 
 fn multi_read(reader: &mut Reader<'_>) -> Result<Request, Malformed> {
     let mut reads = Vec::new();
     while let Some(operation) = next_of_multi(reader)? {
-        let path = reader.text_not_null()?;
+        let make = match operation {
+            Operation::GetData => Reads::Data,
+            Operation::GetChildren => Reads::Children,
+            _ => {
+                write(operation, reader)?;
+                reads.push(Reads::Misplaced);
+                continue;
+            }
+        };
+        reads.push(make(reader.text_not_null()?));
         // The real server leaves no watch for a multi-read, whatever this says.
         let _watch = reader.bool()?;
-        reads.push(match operation {
-            Operation::GetData => Reads::Data(path),
-            Operation::GetChildren => Reads::Children(path),
-            _ => return Err(Malformed::Number),
-        });
     }
     Ok(Request::MultiRead(reads))
 }

@@ -177,15 +177,15 @@ fn flags_of_creates_mean_what_they_mean_to_the_real_server() {
     };
     insta::assert_snapshot!(
         modes(Operation::Create),
-        @"Persistent Ephemeral PersistentSequential EphemeralSequential Persistent Unimplemented Unimplemented BadArguments"
+        @"Persistent Ephemeral PersistentSequential EphemeralSequential Persistent PersistentTtl(-1) PersistentTtl(-1) Refused(BadArguments)"
     );
     insta::assert_snapshot!(
         modes(Operation::CreateContainer),
-        @"Container Container BadArguments BadArguments Container Unimplemented Unimplemented BadArguments"
+        @"Container Container SequentialContainer SequentialContainer Container PersistentTtl(-1) PersistentTtl(-1) Refused(BadArguments)"
     );
     insta::assert_snapshot!(
         modes(Operation::CreateTtl),
-        @"BadArguments BadArguments BadArguments BadArguments BadArguments PersistentTtl(1000) PersistentSequentialTtl(1000) BadArguments"
+        @"Refused(BadArguments) Refused(BadArguments) Refused(BadArguments) Refused(BadArguments) Refused(BadArguments) PersistentTtl(1000) PersistentSequentialTtl(1000) Refused(BadArguments)"
     );
 }
 

@@ -2,10 +2,8 @@
 //!
 //! Only what can be said on the wire: a container has no older reply, a ping no number of its own.
 
-use std::sync::Arc;
-
 use memkeeper::database::{
-    Acl, AddWatchMode, Check, Connect, Create, CreateMode, CreateReply, Delete, ErrorCode, EventKind,
+    Acl, AddWatchMode, Check, Connect, Create, CreateMode, CreateReply, Data, Delete, ErrorCode, EventKind,
     Identity, MultiResult, Permissions, Reads, Reply, Request, Response, SessionId, SetData, Stat, WatchKind,
     Watches, Write,
 };
@@ -22,8 +20,8 @@ pub fn text() -> impl Strategy<Value = String> {
     "[a-z/\u{e9}]{0,12}"
 }
 
-fn bytes() -> impl Strategy<Value = Arc<[u8]>> {
-    vec(any::<u8>(), 0..20).prop_map(Arc::from)
+fn bytes() -> impl Strategy<Value = Data> {
+    prop_oneof![Just(Data::NULL), vec(any::<u8>(), 0..20).prop_map(Data::from)]
 }
 
 fn acls() -> impl Strategy<Value = Vec<Acl>> {

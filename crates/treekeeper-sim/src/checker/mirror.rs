@@ -1,9 +1,8 @@
 //! The tree as the recorded transactions make it, with what the checker must remember of each node.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use memkeeper::database::{Applied, Transaction};
+use memkeeper::database::{Applied, Data, Transaction};
 use serde_json::Value;
 
 use crate::commit::{Properties, STRING_VALUE};
@@ -135,7 +134,7 @@ impl Mirror {
     }
 }
 
-fn node(data: &Arc<[u8]>, owner: i64, zxid: i64) -> Node {
+fn node(data: &Data, owner: i64, zxid: i64) -> Node {
     Node {
         content: Content::of(data),
         owner,

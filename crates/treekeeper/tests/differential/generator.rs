@@ -2,11 +2,9 @@
 //!
 //! A seed gives the same sequence for ever; whoever changes this changes what every seed means.
 
-use std::sync::Arc;
-
 use memkeeper::database::{
-    Acl, AddWatchMode, Check, Create, CreateMode, CreateReply, Delete, Identity, Permissions, Reads, Request,
-    SetData, WatchKind, Watches, Write,
+    Acl, AddWatchMode, Check, Create, CreateMode, CreateReply, Data, Delete, Identity, Permissions, Reads,
+    Request, SetData, WatchKind, Watches, Write,
 };
 use memkeeper::wire::Operation;
 use memkeeper::wire::client::encode_request;
@@ -381,8 +379,14 @@ fn acl(random: &mut Random) -> Acl {
     }
 }
 
-fn data(random: &mut Random) -> Arc<[u8]> {
-    let data: &[u8] = random.pick(&[b"".as_slice(), b"x", b"\0\xff", &[b'y'; 300]]);
+fn data(random: &mut Random) -> Data {
+    let data: Option<&[u8]> = random.pick(&[
+        None,
+        Some(b"".as_slice()),
+        Some(b"x"),
+        Some(b"\0\xff"),
+        Some(&[b'y'; 300]),
+    ]);
     data.into()
 }
 

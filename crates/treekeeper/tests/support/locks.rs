@@ -193,7 +193,7 @@ impl Drop for KazooProcess {
 }
 
 /// Returns a Python that has kazoo, or fails with how to get one.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     if let Some(python) = std::env::var_os("TREEKEEPER_TEST_PYTHON") {
         return python.into();
     }

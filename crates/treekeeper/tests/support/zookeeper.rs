@@ -211,6 +211,8 @@ fn spawn_server(directory: &Path, configuration: &Path, properties: &[String]) -
         ])
         // Tests don't cut the power of the machine, and don't wait for its disk.
         .args(["-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=4096"])
+        // Off by default, as long as old servers may be about; memkeeper has it on.
+        .arg("-Dzookeeper.extendedTypesEnabled=true")
         .args(properties)
         .arg("-cp")
         .arg(class_path())

@@ -5,6 +5,7 @@
 
 use crate::model::cluster::{ClusterReading, LockStyle, StateReading, StopNote};
 use crate::model::{ClusterVersion, DataVersion, Revision, printable};
+use crate::treefile::Code;
 
 /// How the commit that is to be deployed lies to the deployed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,19 @@ fn history(relation: Relation, deployed: &Revision, target: &Revision) -> String
 }
 
 impl Blocker {
+    /// Returns what `explain` knows it by.
+    pub fn code(&self) -> Code {
+        Code(match self {
+            Blocker::Stopped { .. } => "TK1001",
+            Blocker::NotConverged { .. } => "TK1002",
+            Blocker::History { .. } => "TK1003",
+            Blocker::OtherRepository { .. } => "TK1004",
+            Blocker::OtherLock { .. } => "TK1005",
+            Blocker::Pinned { .. } => "TK1006",
+            Blocker::TooManyDeletes { .. } => "TK1007",
+        })
+    }
+
     /// Returns who can lift this for `import`, `set` and `ln`, which know no `--force`.
     pub fn edit_hint(&self) -> String {
         match self {

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use treekeeper_core::explain::{Entry, SampleKind, entries, find, similar_to};
+use treekeeper_core::explain::{EXITS, Entry, SampleKind, entries, exit, find, similar_to};
 use treekeeper_core::gate::{Blocker, Relation};
 use treekeeper_core::layer::{LayerLimits, Overlay, joined_diagnostics, merge};
 use treekeeper_core::model::cluster::LockStyle;
@@ -46,16 +46,16 @@ fn every_entry_is_whole_and_named_once() {
 #[test]
 fn the_codes_of_the_sources_are_those_of_the_catalogue() {
     let mut named = BTreeSet::new();
-    collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut named);
-    let all = entries();
-    let explained: BTreeSet<String> = all
-        .iter()
-        .filter(|entry| entry.is_diagnostic())
-        .map(|entry| entry.code.to_owned())
-        .collect();
+    for sources in ["/src", "/../treekeeper/src"] {
+        collect(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(&sources[1..]),
+            &mut named,
+        );
+    }
+    let explained: BTreeSet<String> = entries().iter().map(|entry| entry.code.to_owned()).collect();
     assert_eq!(named, explained);
     assert!(
-        explained.len() > 40,
+        explained.len() > 70,
         "a scanner that finds nothing finds no fault"
     );
 }
@@ -72,7 +72,7 @@ fn collect(directory: &Path, named: &mut BTreeSet<String>) {
             let quoted = text.split('"');
             named.extend(
                 quoted
-                    .filter(|text| text.len() == 6 && text.starts_with("TK"))
+                    .filter(|text| text.len() == 6 && text.starts_with("TK") && !text.ends_with("000"))
                     .map(str::to_owned),
             );
         }
@@ -217,7 +217,53 @@ fn every_refusal_is_explained_in_its_own_words() {
     for blocker in blockers {
         let (name, said) = (name_of(&blocker), blocker.to_string());
         let example = example(name);
-        assert!(example.contains(&said), "{name}: {said}\n{example}");
+        assert!(
+            example.contains(&said) || name == "not-converged",
+            "{name}: {said}\n{example}"
+        );
+        let code = blocker.code().0;
+        assert!(example.contains(&format!("refused[{code}]: ")), "{example}");
+        assert_eq!(find(name).unwrap().code, code);
+        let exit = ["stopped", "not-converged"]
+            .iter()
+            .position(|known| *known == name);
+        let exit = exit.map_or(3, |place| 5 - place as u8);
+        assert!(
+            treekeeper_core::explain::exit(&exit.to_string())
+                .unwrap()
+                .entries()
+                .iter()
+                .any(|entry| entry.code == code),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn exit_codes_are_found_as_people_type_them() {
+    let number = |wanted: &str| exit(wanted).map(|exit| exit.number);
+    for wanted in ["6", "exit 6", "exit code 6"] {
+        assert_eq!(number(wanted), Some(6), "{wanted}");
+    }
+    for wanted in ["9", "code 6", "", "exit", "TK1006", "6 exit"] {
+        assert_eq!(number(wanted), None, "{wanted}");
+    }
+}
+
+#[test]
+fn every_exit_code_of_a_title_is_one_of_the_table() {
+    let titles = entries();
+    let claimed = titles
+        .iter()
+        .filter_map(|entry| entry.title.split_once("(exit code "));
+    let listed: usize = EXITS.iter().map(|exit| exit.entries().len()).sum();
+    assert_eq!(claimed.count(), listed);
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let (_, table) = readme.split_once("## Exit codes").unwrap();
+    for exit in EXITS {
+        let words = exit.meaning.split(", where").next().unwrap();
+        let row = format!("| {} | {words}", exit.number);
+        assert!(table.contains(&row), "{row}");
     }
 }
 

@@ -292,7 +292,8 @@ fn an_operators_stop_in_the_middle_stays_until_resume() {
     let output = running.finish().expect(5);
     assert_eq!(output.log().last().unwrap(), CRITICAL);
     assert!(
-        talk(&output).contains("refused: the cluster is stopped by ") && output.stderr.contains(": smoke"),
+        talk(&output).contains("refused[TK1001]: the cluster is stopped by ")
+            && output.stderr.contains(": smoke"),
         "{}",
         output.stderr
     );
@@ -324,8 +325,8 @@ fn a_version_written_by_hand_in_the_middle_ends_the_batches() {
     scene.proxy.release(3, Then::Forward);
     let output = running.finish().expect(1);
     let steps = steps(&scene);
-    insta::assert_snapshot!(talk(&output).replace(&format!("of {steps} "), "of N "), @"
-    error: /hosts or /treekeeper/state was changed by others while batches were applied; 2 of N batches are in the tree, which is marked as incomplete
+    insta::assert_snapshot!(talk(&output).replace(&format!("of {steps} "), "of N "), @r"
+    error[TK1009]: /hosts or /treekeeper/state was changed by others while batches were applied; 2 of N batches are in the tree, which is marked as incomplete
     hint: `treekeeper status` tells what they say now; the next sync repairs it: `treekeeper sync`
     ");
     assert_eq!(scene.version(), "by-hand");
@@ -380,7 +381,7 @@ fn an_editor_who_never_stops_leaves_the_marker() {
     let output = running.finish().expect(1);
     let said = talk(&output);
     assert!(said.contains(
-        "error: others kept changing the tree: 5 plans were overtaken, the last one at /big/g011/n009; "
+        "error[TK1009]: others kept changing the tree: 5 plans were overtaken, the last one at /big/g011/n009; "
     ));
     assert!(
         said.contains(" batches are in the tree, which is marked as incomplete"),
@@ -465,8 +466,8 @@ fn a_lock_lost_in_the_middle_leaves_the_marker() {
     scene.proxy.release(3, Then::Forward);
     let output = running.finish().expect(1);
     let steps = steps(&scene);
-    insta::assert_snapshot!(talk(&output).replace(&format!("of {steps} "), "of N "), @"
-    error: the cluster lock was taken away while the plan was applied; 2 of N batches are in the tree, which is marked as incomplete
+    insta::assert_snapshot!(talk(&output).replace(&format!("of {steps} "), "of N "), @r"
+    error[TK1111]: the cluster lock was taken away while the plan was applied; 2 of N batches are in the tree, which is marked as incomplete
     hint: `treekeeper lock show` tells who holds it; the next sync repairs it: `treekeeper sync`
     ");
     assert_eq!(scene.version(), false);
@@ -487,8 +488,8 @@ fn a_session_that_expires_in_the_middle_leaves_the_marker() {
     scene.proxy.light();
     let output = running.finish().expect(1);
     let steps = steps(&scene);
-    insta::assert_snapshot!(talk(&output).replace(&format!("of {steps} "), "of N "), @"
-    error: the session was lost while the plan was applied; 3 of N batches are in the tree, which is marked as incomplete
+    insta::assert_snapshot!(talk(&output).replace(&format!("of {steps} "), "of N "), @r"
+    error[TK1102]: the session was lost while the plan was applied; 3 of N batches are in the tree, which is marked as incomplete
     hint: the next sync repairs it: `treekeeper sync`
     ");
     assert_eq!(scene.phase(), format!("applying 3/{steps}"));

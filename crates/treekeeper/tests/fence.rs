@@ -102,8 +102,8 @@ fn a_holder_whose_candidate_was_deleted_writes_nothing_more() {
     let output = scene
         .sync_with(&[], 0, || scene.session.delete(&scene.candidate()))
         .expect(1);
-    insta::assert_snapshot!(talk(&output), @"
-    error: the cluster lock was taken away while the plan was applied
+    insta::assert_snapshot!(talk(&output), @r"
+    error[TK1111]: the cluster lock was taken away while the plan was applied
     hint: nothing was written; `treekeeper lock show` tells who holds it, then run the same command again
     ");
     expect_before(&scene, &before);
@@ -115,8 +115,8 @@ fn a_holder_whose_candidate_was_deleted_writes_nothing_more() {
 fn a_holder_that_was_asked_to_unlock_writes_nothing_more() {
     let (scene, [before, _]) = scene();
     let output = scene.sync_with(&[], 0, || scene.write(&scene.candidate(), "unlock"));
-    insta::assert_snapshot!(talk(&output.expect(1)), @"
-    error: the cluster lock was taken away while the plan was applied
+    insta::assert_snapshot!(talk(&output.expect(1)), @r"
+    error[TK1111]: the cluster lock was taken away while the plan was applied
     hint: nothing was written; `treekeeper lock show` tells who holds it, then run the same command again
     ");
     expect_before(&scene, &before);
@@ -159,8 +159,8 @@ fn an_editor_who_never_stops_ends_the_sync_after_five_more_plans() {
         scene.proxy.at(multi, || scene.write("/app/changed", &edit));
     }
     let output = running.finish().expect(1);
-    insta::assert_snapshot!(talk(&output), @"
-    error: others kept changing the tree: 5 plans were overtaken, the last one at /app/changed
+    insta::assert_snapshot!(talk(&output), @r"
+    error[TK1009]: others kept changing the tree: 5 plans were overtaken, the last one at /app/changed
     hint: find out who writes there, then run the same command again
     ");
     assert_eq!(scene.proxy.multis(), 6);

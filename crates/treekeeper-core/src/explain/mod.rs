@@ -3,8 +3,10 @@
 //! The texts are the files in `texts`, one a group, and are only read here: no text is made up in code.
 //! Nothing here decides anything, and nobody decides by what is here.
 
+mod exits;
 mod read;
 
+pub use exits::{EXITS, ExitMeaning, exit};
 pub use read::entries;
 
 /// What is to be said about one code.

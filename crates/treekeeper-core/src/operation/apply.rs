@@ -70,7 +70,7 @@ impl Operation {
                 self.receipt.batches = batches;
                 self.end(Outcome::Planned)
             }
-            Err(too_large) => self.end(Outcome::Failed(Failure::new(too_large.to_string()))),
+            Err(too_large) => self.end(Outcome::Failed(super::transaction::too_large_failure(&too_large))),
         }
     }
 
@@ -140,7 +140,8 @@ impl Operation {
     fn rejected(&mut self, transaction: usize, operation: Option<usize>, cause: OpFault) -> Request {
         self.advance(transaction);
         let Some(operation) = operation else {
-            return self.fail(Failure::new(format!("the server refused the plan: {cause}")));
+            return self
+                .fail(Failure::new(format!("the server refused the plan: {cause}")).with_code("TK1109"));
         };
         let place = self.place(transaction, operation);
         if operation < self.candidates.len() && matches!(cause, OpFault::NoNode | OpFault::BadVersion) {
@@ -163,9 +164,9 @@ impl Operation {
         }
         if !cause.is_conflict() {
             let shown = crate::model::printable(place.as_str()).into_owned();
-            return self.fail(Failure::new(format!(
-                "the server refused to write {shown}: {cause}"
-            )));
+            return self.fail(
+                Failure::new(format!("the server refused to write {shown}: {cause}")).with_code("TK1109"),
+            );
         }
         match self.overtaken(place.as_str()) {
             Some(request) => request,
@@ -230,7 +231,8 @@ impl Operation {
         if self.progress.is_none() {
             hint = format!("nothing was written; {hint}, then run the same command again");
         }
-        self.fail(Failure::new("the cluster lock was taken away while the plan was applied").with_hint(hint))
+        let failure = Failure::new("the cluster lock was taken away while the plan was applied");
+        self.fail(failure.with_code("TK1111").with_hint(hint))
     }
 
     /// Returns the path that an operation of a transaction is about.
@@ -269,6 +271,7 @@ impl Operation {
             Failure::new(format!(
                 "others kept changing the tree: {REPLANS_MAX} plans were overtaken, the last one at {shown}"
             ))
+            .with_code("TK1009")
             .with_hint("find out who writes there, then run the same command again"),
         ))
     }
@@ -285,6 +288,7 @@ impl Operation {
                     "the plan was sent {} times, and the connection broke again",
                     self.replans
                 ))
+                .with_code("TK1116")
                 .with_hint("find out what breaks connections to ZooKeeper, then run the same command again"),
             ),
         )
@@ -294,5 +298,6 @@ impl Operation {
 fn denied_failure(list: &str, whole: bool) -> Failure {
     let nothing = if whole { "; nothing was written" } else { "" };
     Failure::new(format!("ZooKeeper denies {list}{nothing}"))
+        .with_code("TK1104")
         .with_hint("give treekeeper's identity the permission, or configure the one that has it ([auth])")
 }

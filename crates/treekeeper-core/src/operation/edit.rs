@@ -47,6 +47,7 @@ fn missing(path: &ZnodePath) -> Failure {
         "there is no znode {}",
         crate::model::printable(path.as_str())
     ))
+    .with_code("TK1106")
     .with_hint("create it first, or correct the path")
 }
 

@@ -65,7 +65,7 @@ impl Operation {
             Err(failure) => return self.fail(failure),
         };
         if let Some(obstacle) = plan.obstacles.first() {
-            let failure = Failure::new(plan::display::obstacle_text(obstacle));
+            let failure = Failure::new(plan::display::obstacle_text(obstacle)).with_code("TK1113");
             return self.fail(failure);
         }
         self.tell_files();

@@ -9,7 +9,7 @@ use super::Request;
 use crate::gate::Blocker;
 use crate::model::{ClusterVersion, Revision, Zxid};
 use crate::plan::{Batch, Plan};
-use crate::treefile::Diagnostic;
+use crate::treefile::{Code, Diagnostic};
 
 /// A line of the log, exactly as the original wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,8 @@ pub enum FailureKind {
 pub struct Failure {
     /// What kind.
     pub kind: FailureKind,
+    /// What `explain` knows it by, if it does.
+    pub code: Option<Code>,
     /// What was attempted on what, and why it failed.
     pub message: String,
     /// The next step, as an exact command where there is one.
@@ -118,9 +120,16 @@ impl Failure {
     pub fn new(message: impl Into<String>) -> Failure {
         Failure {
             kind: FailureKind::Error,
+            code: None,
             message: message.into(),
             hint: None,
         }
+    }
+
+    /// Adds the code that `explain` knows it by.
+    pub fn with_code(mut self, code: &'static str) -> Failure {
+        self.code = Some(Code(code));
+        self
     }
 
     /// Adds a next step.

@@ -86,6 +86,7 @@ impl Operation {
             Failure::new(format!(
                 "{why} while the plan was applied, and another sync has written since"
             ))
+            .with_code("TK1102")
             .with_hint("run the same command again"),
         )
     }
@@ -96,6 +97,7 @@ impl Operation {
             Failure::new(format!(
                 "{why}, and /treekeeper/state doesn't tell any more what was written"
             ))
+            .with_code("TK1101")
             .with_hint("`treekeeper plan` shows what differs; a sync repairs it"),
         ))
     }
@@ -127,12 +129,13 @@ impl Operation {
             }
             Fate::Part(step, steps) => {
                 self.progress = Some((step, steps));
-                self.fail(Failure::new("the session was lost while the plan was applied"))
+                self.fail(Failure::new("the session was lost while the plan was applied").with_code("TK1102"))
             }
             Fate::Superseded => self.superseded("the session was lost"),
             Fate::Untold => self.untold("the session was lost"),
             Fate::Nothing => self.end(Outcome::Failed(
                 Failure::new("the session was lost before anything was written")
+                    .with_code("TK1102")
                     .with_hint("run the same command again"),
             )),
         }
@@ -153,6 +156,7 @@ impl Operation {
         }
         self.end(Outcome::Failed(
             Failure::new("the lock or the session was lost, and the edit is not, or not wholly, in the tree")
+                .with_code("TK1102")
                 .with_hint("run the same command again: it writes only what is missing"),
         ))
     }
@@ -165,6 +169,7 @@ impl Operation {
                 self.candidates.clear();
                 self.end(Outcome::Unknown(
                     Failure::new(format!("whether the plan was applied is not known: {failure}"))
+                        .with_code("TK1101")
                         .with_hint("when ZooKeeper answers again, `treekeeper status` tells; a sync repairs what is missing"),
                 ))
             }

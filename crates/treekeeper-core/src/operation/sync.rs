@@ -281,6 +281,7 @@ impl Operation {
         if self.progress.is_some() && !self.marker_stands() {
             return self.fail(
                 Failure::new("/hosts or /treekeeper/state was changed by others while batches were applied")
+                    .with_code("TK1009")
                     .with_hint("`treekeeper status` tells what they say now"),
             );
         }
@@ -367,11 +368,16 @@ fn unusable(cluster: &ClusterReading) -> Option<Failure> {
                 "an operator looks at it (`treekeeper tree /hosts`) and sets it: `treekeeper resume VERSION`"
             }
         };
-        return Some(Failure::new(fault.to_string()).with_hint(hint));
+        return Some(
+            Failure::new(fault.to_string())
+                .with_code("TK1114")
+                .with_hint(hint),
+        );
     }
     match &cluster.state {
         StateReading::Unreadable(reason) => Some(
             Failure::new(format!("cannot read /treekeeper/state: {reason}"))
+                .with_code("TK1115")
                 .with_hint("use the release of treekeeper that wrote it, or newer; if it was damaged by hand, delete it: the \
                            next sync makes it anew"),
         ),

@@ -176,8 +176,7 @@ impl Operation {
         let prefixes = (head.len() + self.candidates.len()) * limits.wire.chroot_bytes;
         limits.guard_bytes = around + prefixes;
         limits.guard_operations = head.len() + self.candidates.len();
-        let batches = plan::batches(plan, &limits)
-            .map_err(|too_large| Failure::new(too_large.to_string()).with_hint("make the value smaller"))?;
+        let batches = plan::batches(plan, &limits).map_err(|too_large| too_large_failure(&too_large))?;
         Ok(batches.into_iter().map(|batch| batch.range).collect())
     }
 
@@ -324,4 +323,11 @@ pub(super) fn state_path() -> ZnodePath {
 
 fn fixed(path: &str) -> ZnodePath {
     ZnodePath::parse(path).unwrap_or_else(|_| unreachable!("a constant path"))
+}
+
+/// Returns why a change fits into no transaction.
+pub(super) fn too_large_failure(too_large: &plan::TooLarge) -> Failure {
+    Failure::new(too_large.to_string())
+        .with_code("TK1112")
+        .with_hint("make the value smaller")
 }

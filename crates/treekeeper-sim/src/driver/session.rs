@@ -57,6 +57,7 @@ impl From<Trouble> for Failure {
         };
         Failure {
             kind,
+            code: None,
             message,
             hint: None,
         }

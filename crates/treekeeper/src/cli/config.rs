@@ -216,7 +216,7 @@ impl SecretPlace {
         let text = match self {
             SecretPlace::File(path) => read_text(path)?,
             SecretPlace::Env(name) => std::env::var(name).map_err(|_| {
-                Problem::error(format!(
+                Problem::configuration(format!(
                     "the environment variable {name}, named in [auth], is not set"
                 ))
             })?,
@@ -231,7 +231,7 @@ impl SecretPlace {
 /// Names the file and the reason.
 pub fn read_text(path: &Path) -> Result<String, Problem> {
     std::fs::read_to_string(path).map_err(|error| {
-        Problem::error(format!(
+        Problem::configuration(format!(
             "cannot read {}: {error}",
             printable(&path.to_string_lossy())
         ))
@@ -256,7 +256,7 @@ pub fn read(named: Option<&Path>) -> Result<Config, Problem> {
     // What is wrong with each file was refused with the file's name; this can only fail on the same grounds.
     toml::Value::Table(table)
         .try_into()
-        .map_err(|_| Problem::error("the configuration files do not fit together"))
+        .map_err(|_| Problem::configuration("the configuration files do not fit together"))
 }
 
 /// Returns what a file says of credentials and TLS, as it stands there.
@@ -300,7 +300,7 @@ fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
     let names_a_key = ["unknown field", "missing field", "duplicate"];
     let tells_a_value = !names_a_key.iter().any(|words| error.message().starts_with(words));
     if (of_auth(whole_line) || header.is_some_and(of_auth)) && tells_a_value {
-        return Problem::error(format!(
+        return Problem::configuration(format!(
             "{place}: this is not what [auth] takes; it may be secret and is not shown"
         ))
         .with_hint(
@@ -308,7 +308,7 @@ fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
         );
     }
     let message = error.message().lines().collect::<Vec<_>>().join("; ");
-    Problem::error(format!("{place}: {}", printable(&message)))
+    Problem::configuration(format!("{place}: {}", printable(&message)))
 }
 
 /// Returns the system's file, then the user's.

@@ -103,6 +103,7 @@ pub fn get(setup: &Setup, options: &GetArgs) -> Result<Exit, Problem> {
         let value = found?.map_err(|error| match &error {
             LinkError::NoKey(key) => {
                 Problem::error(format!("{} has no property {}", printable(&path), printable(key)))
+                    .with_code("TK1119")
             }
             error => link_problem(error),
         })?;
@@ -143,7 +144,15 @@ pub fn link_problem(error: &LinkError) -> Problem {
         message.push_str(&format!(": {inner}"));
         cause = inner.source();
     }
-    Problem::error(printable(&message).into_owned())
+    let code = match error {
+        LinkError::NoNode(_) => "TK1106",
+        LinkError::NoKey(_) => "TK1119",
+        LinkError::LinkLoop(_) | LinkError::BadPropertyLink { .. } => "TK1118",
+        LinkError::Need(_) | LinkError::AboveRoot(_) => {
+            return Problem::error(printable(&message).into_owned());
+        }
+    };
+    Problem::error(printable(&message).into_owned()).with_code(code)
 }
 
 /// Returns the path that a user typed; repeated and trailing slashes are dropped, as the original's client does.

@@ -201,6 +201,7 @@ fn change_host(
 ) -> Result<Exit, Problem> {
     if is_hosts && changes.iter().any(|(key, _)| *key == "version") {
         return Err(Problem::error("the version of /hosts is not set like a property")
+            .with_code("TK1010")
             .with_exit(Exit::Refused)
             .with_hint("use `treekeeper stop`, `resume VERSION` or `pause`"));
     }
@@ -218,6 +219,7 @@ fn reserved(path: &ZnodePath) -> Problem {
         "{} is reserved and not written by hand",
         printable(path.as_str())
     ))
+    .with_code("TK1010")
     .with_exit(Exit::Refused)
 }
 

@@ -3,7 +3,7 @@
 //! The texts are the core's; here they are laid out.
 
 use serde_json::{Value, json};
-use treekeeper_core::explain::{self, Entry, Sample};
+use treekeeper_core::explain::{self, Entry, ExitMeaning, Sample};
 use treekeeper_core::model::printable;
 
 use super::args::{ExplainArgs, Global};
@@ -19,6 +19,10 @@ pub fn run(global: &Global, options: &ExplainArgs) -> Result<Exit, Problem> {
         return Ok(Exit::Done);
     }
     let wanted = options.code.join(" ");
+    if let Some(exit) = explain::exit(&wanted) {
+        tell_exit(global.json, exit)?;
+        return Ok(Exit::Done);
+    }
     let entry = explain::find(&wanted).ok_or_else(|| unknown(&wanted))?;
     if global.json {
         let mut value = entry_json(&entry);
@@ -36,9 +40,34 @@ fn list(json: bool) -> Result<(), Problem> {
         let list: Vec<Value> = entries.iter().map(entry_json).collect();
         return ui::print_json(&json!({ "schema": 1, "codes": list }));
     }
+    ui::print_bytes(lines(&entries).as_bytes())
+}
+
+/// Lays entries out as a list, one a line.
+fn lines(entries: &[Entry]) -> String {
     let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let line = |entry: &Entry| format!("{}  {:width$}  {}\n", entry.code, entry.name, entry.title);
-    ui::print_bytes(entries.iter().map(line).collect::<String>().as_bytes())
+    entries.iter().map(line).collect()
+}
+
+/// Prints what an exit code means, and the codes that end with it.
+fn tell_exit(json: bool, exit: ExitMeaning) -> Result<(), Problem> {
+    let entries = exit.entries();
+    if json {
+        let codes: Vec<&str> = entries.iter().map(|entry| entry.code).collect();
+        return ui::print_json(&json!({
+            "schema": 1,
+            "exit": exit.number,
+            "meaning": exit.meaning,
+            "codes": codes,
+        }));
+    }
+    let mut text = format!("exit code {}: {}\n", exit.number, exit.meaning);
+    if !entries.is_empty() {
+        text.push('\n');
+        text.push_str(&lines(&entries));
+    }
+    ui::print_bytes(text.as_bytes())
 }
 
 fn entry_json(entry: &Entry) -> Value {

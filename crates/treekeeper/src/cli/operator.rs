@@ -95,6 +95,7 @@ pub fn pause(setup: &Setup) -> Result<Exit, Problem> {
         if cluster.hosts_node.is_some() && cluster.version() == Ok(ClusterVersion::Stop) {
             return Err(
                 Problem::error("the cluster is stopped, and a pause would lift that")
+                    .with_code("TK1001")
                     .with_exit(Exit::Stopped)
                     .with_hint("`treekeeper resume` ends the stop"),
             );
@@ -149,6 +150,7 @@ fn undecided() -> Problem {
     Problem::error(
         "the connection broke while /hosts was written, and it does not say what was to be written",
     )
+    .with_code("TK1101")
     .with_exit(Exit::Unknown)
     .with_hint("`treekeeper status` tells what it says; run the same command again")
 }
@@ -180,6 +182,7 @@ fn resumed_version(cluster: &ClusterReading, wanted: Option<&str>) -> Result<Val
         return Err(Problem::error(format!(
             "the cluster is neither stopped nor paused: its version is {running}"
         ))
+        .with_code("TK1117")
         .with_hint("to set another one, name it: `treekeeper resume VERSION`"));
     }
     let noted = state.and_then(|state| state.stop.as_ref()?.replaced.as_deref());
@@ -199,6 +202,7 @@ fn resumed_version(cluster: &ClusterReading, wanted: Option<&str>) -> Result<Val
     };
     replaced.or_else(deployed).ok_or_else(|| {
         Problem::error("nothing tells which version to go back to")
+            .with_code("TK1117")
             .with_hint("name it: `treekeeper resume VERSION`, with the commit that the hosts run")
     })
 }

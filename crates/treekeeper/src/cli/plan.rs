@@ -36,7 +36,7 @@ pub fn run(setup: &Setup, options: &PlanArgs) -> Result<Exit, Problem> {
     if !receipt.blockers.is_empty() {
         ui::say("A sync would be refused now:");
         for blocker in &receipt.blockers {
-            ui::say(&format!("  - {blocker}"));
+            ui::say(&format!("  - [{}] {blocker}", blocker.code().0));
         }
         ui::blockers_hints(&receipt.blockers, Blocker::hint);
     }
@@ -76,6 +76,7 @@ pub fn print_json(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Resul
         "schema": 1,
         "outcome": outcome,
         "reasons": reasons,
+        "codes": codes(receipt),
         "warnings": receipt.warnings,
         "revision": receipt.revision.as_ref().map(ToString::to_string),
     });
@@ -106,6 +107,22 @@ fn ending(receipt: &Receipt, names: &[String]) -> (&'static str, Vec<String>) {
         Outcome::Failed(failure) => ("failed", vec![failure.message.clone()]),
         Outcome::Unknown(failure) => ("unknown", vec![failure.message.clone()]),
     }
+}
+
+/// Returns what `explain` knows the reasons by, each once.
+fn codes(receipt: &Receipt) -> Vec<&'static str> {
+    let mut codes: Vec<_> = match &receipt.outcome {
+        Outcome::InSync | Outcome::Applied => Vec::new(),
+        Outcome::Planned => receipt.blockers.iter().map(Blocker::code).collect(),
+        Outcome::Refused(blockers) => blockers.iter().map(Blocker::code).collect(),
+        Outcome::Invalid(found) => found.iter().map(|found| found.code).collect(),
+        Outcome::LockHeld(failure) | Outcome::Failed(failure) | Outcome::Unknown(failure) => {
+            failure.code.into_iter().collect()
+        }
+    };
+    codes.sort();
+    codes.dedup();
+    codes.into_iter().map(|code| code.0).collect()
 }
 
 fn diagnostic(found: &Diagnostic, names: &[String]) -> String {

@@ -121,6 +121,7 @@ impl Setup {
     pub fn repository(&self, revision: Option<&str>) -> Result<RepositorySource, Problem> {
         let Some(url) = &self.url else {
             return Err(Problem::usage("which repository?")
+                .with_code("TK1110")
                 .with_hint("give --url GIT_URL, or set `url` in [git] of treekeeper.toml"));
         };
         let mirror = match &self.tree_directory {
@@ -275,7 +276,7 @@ fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, P
     };
     let has_certificate = options.tls.as_ref().is_some_and(|files| files.identity.is_some());
     if options.creator_acl && options.credentials.is_none() && !has_certificate {
-        return Err(Problem::error(
+        return Err(Problem::configuration(
             "[auth] says acl = \"creator\", but there are no credentials to be the creator",
         ));
     }
@@ -307,7 +308,11 @@ fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, P
 /// Reads who we are.
 fn credentials(keys: &AuthKeys) -> Result<Option<Credentials>, Problem> {
     Ok(match (&keys.digest, &keys.sasl) {
-        (Some(_), Some(_)) => return Err(Problem::error("[auth] names digest and sasl: use one of them")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::configuration(
+                "[auth] names digest and sasl: use one of them",
+            ));
+        }
         (Some(place), None) => Some(Credentials::Digest(pair("digest", &place.read()?)?)),
         (None, Some(place)) => {
             let pair = pair("sasl", &place.read()?)?;
@@ -324,7 +329,7 @@ fn tls_files(keys: &TlsKeys) -> Result<TlsFiles, Problem> {
         (Some(certificate), Some(key)) => Some((config::read_text(certificate)?, config::read_text(key)?)),
         (None, None) => None,
         _ => {
-            return Err(Problem::error(
+            return Err(Problem::configuration(
                 "[auth.tls] needs both certificate and key, or neither",
             ));
         }
@@ -340,7 +345,7 @@ fn tls_files(keys: &TlsKeys) -> Result<TlsFiles, Problem> {
 fn pair(key: &str, text: &str) -> Result<String, Problem> {
     match text.split_once(':') {
         Some((user, _)) if !user.is_empty() => Ok(text.to_owned()),
-        _ => Err(Problem::error(format!(
+        _ => Err(Problem::configuration(format!(
             "the secret of [auth] {key} is not of the form user:password"
         ))),
     }
@@ -363,7 +368,7 @@ fn duration(key: &str, text: &str) -> Result<Duration, Problem> {
         Ok(number) if unit_ms > 0 && number.saturating_mul(unit_ms) <= YEAR_MS => {
             Ok(Duration::from_millis(number * unit_ms))
         }
-        _ => Err(Problem::error(format!(
+        _ => Err(Problem::configuration(format!(
             "{key} = {text:?} is not a duration such as \"30s\""
         ))),
     }
@@ -412,10 +417,10 @@ fn default_mirror(url: &str) -> Result<PathBuf, Problem> {
         .filter(|path| path.is_absolute())
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")));
     let Some(state) = state else {
-        return Err(
-            Problem::error("no place for the mirror: neither XDG_STATE_HOME nor HOME is set")
-                .with_hint("give --tree-directory DIR"),
-        );
+        return Err(Problem::configuration(
+            "no place for the mirror: neither XDG_STATE_HOME nor HOME is set",
+        )
+        .with_hint("give --tree-directory DIR"));
     };
     // What stands before the host in a URL, or in its query, may be a secret and is left out.
     let without_query = url.split_once('?').map_or(url, |(before, _)| before);

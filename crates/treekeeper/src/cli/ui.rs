@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use treekeeper_core::gate::Blocker;
 use treekeeper_core::model::unprintable;
 use treekeeper_core::operation::{Event, Failure, Outcome, Receipt};
-use treekeeper_core::treefile::Diagnostic;
+use treekeeper_core::treefile::{Code, Diagnostic};
 
 use super::args::ColorArg;
 use crate::git::GitError;
@@ -51,6 +51,7 @@ impl From<Exit> for ExitCode {
 pub struct Problem {
     /// The exit code.
     pub exit: Exit,
+    code: Option<Code>,
     message: String,
     hint: Option<String>,
 }
@@ -60,6 +61,7 @@ impl Problem {
     pub fn error(message: impl Into<String>) -> Problem {
         Problem {
             exit: Exit::Error,
+            code: None,
             message: message.into(),
             hint: None,
         }
@@ -69,6 +71,7 @@ impl Problem {
     pub fn usage(message: impl Into<String>) -> Problem {
         Problem {
             exit: Exit::Usage,
+            code: None,
             message: message.into(),
             hint: None,
         }
@@ -77,6 +80,17 @@ impl Problem {
     /// Returns the sentence.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Returns a configuration that cannot be used as it is.
+    pub fn configuration(message: impl Into<String>) -> Problem {
+        Problem::error(message).with_code("TK1110")
+    }
+
+    /// Adds the code that `explain` knows it by.
+    pub fn with_code(mut self, code: &'static str) -> Problem {
+        self.code = Some(Code(code));
+        self
     }
 
     /// Adds a next step.
@@ -91,9 +105,16 @@ impl Problem {
         self
     }
 
+    fn word(&self) -> &'static str {
+        match self.exit {
+            Exit::Refused | Exit::NotConverged | Exit::Stopped | Exit::LockHeld => "refused",
+            Exit::Done | Exit::Error | Exit::Differences | Exit::Unknown | Exit::Usage => "error",
+        }
+    }
+
     /// Prints it.
     pub fn tell(&self) {
-        error(&self.message, self.hint.as_deref());
+        told(self.word(), self.code, &self.message, self.hint.as_deref());
     }
 }
 
@@ -105,6 +126,7 @@ impl From<ZkError> for Problem {
             } else {
                 Exit::Error
             },
+            code: Some(error.code()),
             message: error.to_string(),
             hint: error.hint(),
         }
@@ -121,6 +143,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
         Problem {
             exit: Exit::Error,
+            code: failure.code,
             message: failure.message,
             hint: failure.hint,
         }
@@ -244,10 +267,22 @@ pub fn event(event: &Event) {
 
 /// Writes an error and its next step.
 pub fn error(message: &str, hint: Option<&str>) {
-    say(&format!("{RED}error{RED:#}: {message}"));
+    told("error", None, message, hint);
+}
+
+/// Writes `error[TK1102]: message`, or `refused[TK1001]: message`, and the next step.
+///
+/// The code is what `treekeeper explain` takes.
+fn told(word: &str, code: Option<Code>, message: &str, hint: Option<&str>) {
+    let code = code.map(|code| format!("[{}]", code.0)).unwrap_or_default();
+    say(&format!("{RED}{word}{code}{RED:#}: {message}"));
     if let Some(hint) = hint {
         self::hint(hint);
     }
+}
+
+fn told_failure(word: &str, failure: &Failure) {
+    told(word, failure.code, &failure.message, failure.hint.as_deref());
 }
 
 /// Writes a warning.
@@ -284,16 +319,17 @@ pub const NOTHING_WRITTEN: &str = "; nothing was written";
 
 /// Writes what refuses a sync, and returns its exit code: the first of 5, 4, 6, 3.
 fn blockers(found: &[Blocker], next_step: fn(&Blocker) -> String) -> Exit {
-    for blocker in found {
-        // Lagging hosts and ALL STOP have lines of their own in the log.
-        let in_log = match blocker {
-            Blocker::NotConverged { .. } => true,
-            Blocker::Stopped { note } => note.is_none(),
-            _ => false,
+    // Lagging hosts have lines of their own in the log, and there may be hundreds.
+    let lagging = |blocker: &&Blocker| matches!(blocker, Blocker::NotConverged { .. });
+    if let Some(first) = found.iter().find(lagging) {
+        let message = match found.iter().filter(lagging).count() {
+            1 => "1 host has not converged".to_owned(),
+            several => format!("{several} hosts have not converged"),
         };
-        if !in_log {
-            say(&format!("{RED}refused{RED:#}: {blocker}"));
-        }
+        told("refused", Some(first.code()), &message, None);
+    }
+    for blocker in found.iter().filter(|blocker| !lagging(blocker)) {
+        told("refused", Some(blocker.code()), &blocker.to_string(), None);
     }
     blockers_hints(found, next_step);
     exit_of(found)
@@ -337,10 +373,7 @@ pub fn outcome(receipt: &Receipt, secrets: &[String], next_step: fn(&Blocker) ->
         Outcome::InSync | Outcome::Planned | Outcome::Applied => Exit::Done,
         Outcome::Refused(found) => blockers(found, next_step),
         Outcome::LockHeld(holder) => {
-            say(&format!("{RED}refused{RED:#}: {holder}"));
-            if let Some(text) = &holder.hint {
-                hint(text);
-            }
+            told_failure("refused", holder);
             Exit::LockHeld
         }
         Outcome::Invalid(found) => {
@@ -348,11 +381,11 @@ pub fn outcome(receipt: &Receipt, secrets: &[String], next_step: fn(&Blocker) ->
             Exit::Error
         }
         Outcome::Failed(failure) => {
-            error(&failure.message, failure.hint.as_deref());
+            told_failure("error", failure);
             Exit::Error
         }
         Outcome::Unknown(failure) => {
-            error(&failure.message, failure.hint.as_deref());
+            told_failure("error", failure);
             Exit::Unknown
         }
     }

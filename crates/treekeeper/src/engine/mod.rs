@@ -114,10 +114,11 @@ impl Driver {
     }
 
     fn repository(&mut self) -> Result<&mut RepositorySource, Failure> {
-        self.world
-            .repository
-            .as_mut()
-            .ok_or_else(|| Failure::new("no repository is configured").with_hint("give --url"))
+        self.world.repository.as_mut().ok_or_else(|| {
+            Failure::new("no repository is configured")
+                .with_code("TK1110")
+                .with_hint("give --url")
+        })
     }
 
     async fn acquire(&mut self, wait: Duration) -> Result<Answer, Failure> {

@@ -97,7 +97,10 @@ pub fn failure(error: GitError) -> Failure {
         message.push_str(&format!(": {}", printable(&inner.to_string())));
         cause = inner.source();
     }
-    let failure = Failure::new(message);
+    let failure = Failure {
+        code: Some(error.code()),
+        ..Failure::new(message)
+    };
     match error.hint() {
         Some(hint) => failure.with_hint(hint),
         None => failure,

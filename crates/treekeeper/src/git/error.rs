@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use treekeeper_core::treefile::Code;
+
 /// What stands where a tree file or a directory should stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
@@ -238,6 +240,32 @@ pub enum GitError {
 }
 
 impl GitError {
+    /// Returns what `explain` knows it by.
+    pub fn code(&self) -> Code {
+        Code(match self {
+            GitError::UrlRefused { .. } | GitError::NameRefused { .. } | GitError::PathRefused { .. } => {
+                "TK1201"
+            }
+            GitError::GitMissing | GitError::Process { .. } => "TK1202",
+            GitError::MirrorOccupied { .. }
+            | GitError::MirrorBusy { .. }
+            | GitError::MirrorDamaged { .. } => "TK1203",
+            GitError::Io { .. } => "TK1209",
+            GitError::FetchFailed { .. } | GitError::LimitExceeded { .. } => "TK1204",
+            GitError::NotFetched { .. }
+            | GitError::RepositoryEmpty { .. }
+            | GitError::NoDefaultBranch { .. }
+            | GitError::BranchMissing { .. }
+            | GitError::RevisionMissing { .. }
+            | GitError::RevisionAmbiguous { .. } => "TK1205",
+            GitError::DirectoryMissing { .. } | GitError::NotADirectory { .. } => "TK1206",
+            GitError::NotAFile { .. } | GitError::FileNameNotUtf8 { .. } => "TK1207",
+            GitError::FileTooLarge { .. } | GitError::TreeTooLarge { .. } | GitError::TooManyFiles { .. } => {
+                "TK1208"
+            }
+        })
+    }
+
     /// Returns the next step of whoever sees this error: a command or a setting.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use treekeeper_core::model::printable;
 use treekeeper_core::operation::{Failure, FailureKind, OpFault};
+use treekeeper_core::treefile::Code;
 use zookeeper_client::Error;
 
 /// An error of the adapter. `Display` says what was attempted on what.
@@ -81,6 +82,22 @@ impl ZkError {
         }
     }
 
+    /// Returns what `explain` knows it by.
+    pub fn code(&self) -> Code {
+        Code(match self {
+            ZkError::Ambiguous(_) => "TK1101",
+            ZkError::SessionLost(_) => "TK1102",
+            ZkError::Unreachable { .. } => "TK1103",
+            ZkError::Denied { .. } => "TK1104",
+            ZkError::AuthFailed => "TK1105",
+            ZkError::NoNode(_) => "TK1106",
+            ZkError::NoChroot(_) => "TK1107",
+            ZkError::Deadline { .. } => "TK1108",
+            ZkError::Other { .. } => "TK1109",
+            ZkError::Configuration(_) => "TK1110",
+        })
+    }
+
     /// Returns the next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -125,6 +142,7 @@ impl From<ZkError> for Failure {
         };
         Failure {
             kind,
+            code: Some(error.code()),
             message: error.to_string(),
             hint: error.hint(),
         }

@@ -218,6 +218,7 @@ async fn wait_turn(
             return Ok(Some(match holder {
                 Some(holder) => describe(&holder, &waited),
                 None => Failure::new(format!("somebody held the lock until just now{waited}"))
+                    .with_code("TK1008")
                     .with_hint("run the same command again"),
             }));
         }
@@ -276,7 +277,7 @@ async fn contender(session: &Session, path: &str) -> Result<Option<Contender>, Z
 /// Says who is in the way, and what can be done about it.
 fn describe(holder: &Contender, waited: &str) -> Failure {
     let path = printable(&holder.path);
-    match holder.session {
+    let failure = match holder.session {
         Some(session) => Failure::new(format!(
             "the lock is held by {path} (session 0x{session:x}, data {:?}){waited}",
             holder.data
@@ -287,5 +288,6 @@ fn describe(holder: &Contender, waited: &str) -> Failure {
             holder.data
         ))
         .with_hint(format!("when nobody needs it any more: `zkCli.sh delete {path}`")),
-    }
+    };
+    failure.with_code("TK1008")
 }

@@ -57,7 +57,7 @@ fn a_znode_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies setting /a/e; nothing was written
+    error[TK1104]: ZooKeeper denies setting /a/e; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     set_acl(&scene, "/a/e", &[world(Permission::ALL)]);
@@ -88,7 +88,7 @@ fn every_denial_is_told() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies setting /a, creating in /a, deleting in /a, setting /a/b, setting /a/z; nothing was written
+    error[TK1104]: ZooKeeper denies setting /a, creating in /a, deleting in /a, setting /a/b, setting /a/z; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }
@@ -111,7 +111,7 @@ fn an_identity_of_another_machine_or_user_is_not_ours() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies setting /a/c, setting /a/e, setting /a/g; nothing was written
+    error[TK1104]: ZooKeeper denies setting /a/c, setting /a/e, setting /a/g; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }
@@ -129,17 +129,17 @@ fn a_znode_that_may_not_be_read() {
     INFO VCS Version: <next>
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
-    error: ZooKeeper denies reading /a/e
+    error[TK1104]: ZooKeeper denies reading /a/e
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     scene.configure(BATCHED);
     said(&["sync"]);
     assert_snapshot!(said(&["plan"]), @r"
-    error: ZooKeeper denies reading /a/e
+    error[TK1104]: ZooKeeper denies reading /a/e
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     assert_snapshot!(said(&["tree"]), @r"
-    error: ZooKeeper denies reading /a/e
+    error[TK1104]: ZooKeeper denies reading /a/e
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     set_acl(&scene, "/a/e", &[world(Permission::ALL)]);
@@ -156,15 +156,15 @@ fn hosts_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies writing /hosts; nothing was written
+    error[TK1104]: ZooKeeper denies writing /hosts; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     assert_snapshot!(scene.refusal(&["stop"], 1), @r"
-    error: ZooKeeper denies writing /hosts
+    error[TK1104]: ZooKeeper denies writing /hosts
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     assert_snapshot!(scene.refusal(&["pause"], 1), @r"
-    error: ZooKeeper denies writing /hosts
+    error[TK1104]: ZooKeeper denies writing /hosts
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }
@@ -178,7 +178,7 @@ fn a_state_that_may_not_be_written() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies writing /treekeeper/state; nothing was written
+    error[TK1104]: ZooKeeper denies writing /treekeeper/state; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }
@@ -190,7 +190,7 @@ fn a_lock_that_may_not_be_taken() {
     assert_snapshot!(refused_both_ways(&scene), @r"
     INFO VCS Version: <next>
     INFO ZK Version: <first>
-    error: ZooKeeper denies creating a candidate in /ZktoolsLocks/,hosts
+    error[TK1104]: ZooKeeper denies creating a candidate in /ZktoolsLocks/,hosts
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }
@@ -200,12 +200,12 @@ fn an_edit_that_is_denied() {
     let scene = waiting();
     set_acl(&scene, "/a/e", &[looking()]);
     assert_snapshot!(scene.refusal(&["set", "/a/e", "n=3"], 1), @r"
-    error: ZooKeeper denies setting /a/e; nothing was written
+    error[TK1104]: ZooKeeper denies setting /a/e; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     let file = scene.treekeeper.file("f.zk", "/a\n  /e\n    /new\n");
     assert_snapshot!(scene.refusal(&["import", file.to_str().unwrap()], 1), @r"
-    error: ZooKeeper denies setting /a/e, creating in /a/e; nothing was written
+    error[TK1104]: ZooKeeper denies setting /a/e, creating in /a/e; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
 }

@@ -201,11 +201,11 @@ fn digest_with_the_creators_acl() {
     }
     // Somebody without the password gets nothing, and is told what.
     assert_snapshot!(run(&scene, "", &["sync"], 1), @r"
-    error: ZooKeeper denies reading /hosts
+    error[TK1104]: ZooKeeper denies reading /hosts
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     assert_snapshot!(run(&scene, "", &["tree"], 1), @r"
-    error: ZooKeeper denies reading /ZktoolsLocks
+    error[TK1104]: ZooKeeper denies reading /ZktoolsLocks
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
     // The variable does what the file does.
@@ -241,12 +241,12 @@ fn open_acls_when_they_are_asked_for() {
 fn settings_that_contradict_each_other() {
     let scene = Scene::new();
     let said = |config: &str| run(&scene, config, &["tree"], 1);
-    assert_snapshot!(said("[auth]\nacl = 'creator'\n"), @r#"error: [auth] says acl = "creator", but there are no credentials to be the creator"#);
-    assert_snapshot!(said("[auth]\ndigest = { env = 'ABSENT' }\n"), @"error: the environment variable ABSENT, named in [auth], is not set");
-    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\n"), @"error: the secret of [auth] digest is not of the form user:password");
-    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\nsasl = { env = 'HOME' }\n"), @"error: [auth] names digest and sasl: use one of them");
+    assert_snapshot!(said("[auth]\nacl = 'creator'\n"), @r#"error[TK1110]: [auth] says acl = "creator", but there are no credentials to be the creator"#);
+    assert_snapshot!(said("[auth]\ndigest = { env = 'ABSENT' }\n"), @"error[TK1110]: the environment variable ABSENT, named in [auth], is not set");
+    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\n"), @"error[TK1110]: the secret of [auth] digest is not of the form user:password");
+    assert_snapshot!(said("[auth]\ndigest = { env = 'HOME' }\nsasl = { env = 'HOME' }\n"), @"error[TK1110]: [auth] names digest and sasl: use one of them");
     assert_snapshot!(said(&format!("[auth]\ndigest = 'keeper:{CANARY}'\n")), @r#"
-    error: HOME/.config/treekeeper/treekeeper.toml:2:10: this is not what [auth] takes; it may be secret and is not shown
+    error[TK1110]: HOME/.config/treekeeper/treekeeper.toml:2:10: this is not what [auth] takes; it may be secret and is not shown
     hint: name where the secret stands: `digest = { file = "/path" }` or `digest = { env = "NAME" }`
     "#);
 }

@@ -173,7 +173,7 @@ fn a_symbolic_link_named_like_a_tree_file_is_never_opened() {
     assert_snapshot!(said, @r"
     INFO VCS Version: <bad>
     INFO ZK Version: <first>
-    error: b.zk is a symbolic link, not a regular file
+    error[TK1207]: b.zk is a symbolic link, not a regular file
     hint: commit the text itself in place of the link b.zk
     ");
 }
@@ -193,7 +193,7 @@ fn a_submodule_named_like_a_tree_file() {
     assert_snapshot!(said, @r"
     INFO VCS Version: <bad>
     INFO ZK Version: <first>
-    error: b.zk is a submodule, not a regular file
+    error[TK1207]: b.zk is a submodule, not a regular file
     hint: rename b.zk so that it doesn't end in .zk or .zkx
     ");
 }
@@ -203,7 +203,7 @@ fn a_directory_named_like_a_tree_file() {
     assert_snapshot!(refused(&[("a.zk", GOOD), ("b.zk/c.zk", GOOD)]), @r"
     INFO VCS Version: <bad>
     INFO ZK Version: initial
-    error: b.zk is a directory, not a regular file
+    error[TK1207]: b.zk is a directory, not a regular file
     hint: rename b.zk so that it doesn't end in .zk or .zkx
     ");
 }

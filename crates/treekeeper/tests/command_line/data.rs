@@ -38,16 +38,16 @@ fn what_is_not_there_is_told() {
         "/loop",
         br#"{"a ->":"/loop/b","b ->":"/loop/a","bad =>":"/nowhere x"}"#,
     );
-    assert_snapshot!(scene.refusal(&["get", "/nowhere"], 1), @"error: there is no znode /nowhere");
-    assert_snapshot!(scene.refusal(&["get", "/app", "colour"], 1), @"error: /app has no property colour");
-    assert_snapshot!(scene.refusal(&["get", "/loop", "bad"], 1), @r#"error: the property link "bad =>" cannot be followed: there is no znode /nowhere"#);
-    assert_snapshot!(scene.refusal(&["resolve", "/loop/a"], 1), @"error: links lead in a circle: /loop/a -> /loop/b -> /loop/a");
-    assert_snapshot!(scene.refusal(&["resolve", "/app/nothing"], 1), @"error: there is no znode /app/nothing");
-    assert_snapshot!(scene.refusal(&["tree", "/nowhere"], 1), @"error: there is no znode /nowhere");
-    assert_snapshot!(scene.refusal(&["export", "/nowhere"], 1), @"error: there is no znode /nowhere");
+    assert_snapshot!(scene.refusal(&["get", "/nowhere"], 1), @"error[TK1106]: there is no znode /nowhere");
+    assert_snapshot!(scene.refusal(&["get", "/app", "colour"], 1), @"error[TK1119]: /app has no property colour");
+    assert_snapshot!(scene.refusal(&["get", "/loop", "bad"], 1), @r#"error[TK1118]: the property link "bad =>" cannot be followed: there is no znode /nowhere"#);
+    assert_snapshot!(scene.refusal(&["resolve", "/loop/a"], 1), @"error[TK1118]: links lead in a circle: /loop/a -> /loop/b -> /loop/a");
+    assert_snapshot!(scene.refusal(&["resolve", "/app/nothing"], 1), @"error[TK1106]: there is no znode /app/nothing");
+    assert_snapshot!(scene.refusal(&["tree", "/nowhere"], 1), @"error[TK1106]: there is no znode /nowhere");
+    assert_snapshot!(scene.refusal(&["export", "/nowhere"], 1), @"error[TK1106]: there is no znode /nowhere");
     assert_snapshot!(scene.refusal(&["get", "app"], 64), @r#"error: "app" is not a znode's path: it does not start with /"#);
     assert_snapshot!(scene.refusal(&["tree", "app"], 64), @r#"error: "app" is not a znode's path: it does not start with /"#);
-    assert_snapshot!(scene.refusal(&["tree", "/a//b"], 1), @"error: there is no znode /a/b");
+    assert_snapshot!(scene.refusal(&["tree", "/a//b"], 1), @"error[TK1106]: there is no znode /a/b");
 }
 
 #[test]
@@ -64,12 +64,12 @@ fn set_changes_properties_and_leaves_the_others() {
 fn set_refuses_what_it_must() {
     let scene = Scene::synced(&[("a.zk", TREE)]);
     assert_snapshot!(scene.refusal(&["set", "/hosts", "version='x'"], 3), @r"
-    error: the version of /hosts is not set like a property
+    refused[TK1010]: the version of /hosts is not set like a property
     hint: use `treekeeper stop`, `resume VERSION` or `pause`
     ");
-    assert_snapshot!(scene.refusal(&["set", "/treekeeper/state", "schema=1"], 3), @"error: /treekeeper/state is reserved and not written by hand");
-    assert_snapshot!(scene.refusal(&["set", "/ZktoolsLocks", "x=1"], 3), @"error: /ZktoolsLocks is reserved and not written by hand");
-    assert_snapshot!(scene.refusal(&["set", "/nowhere", "x=1"], 1), @"error: there is no znode /nowhere");
+    assert_snapshot!(scene.refusal(&["set", "/treekeeper/state", "schema=1"], 3), @"refused[TK1010]: /treekeeper/state is reserved and not written by hand");
+    assert_snapshot!(scene.refusal(&["set", "/ZktoolsLocks", "x=1"], 3), @"refused[TK1010]: /ZktoolsLocks is reserved and not written by hand");
+    assert_snapshot!(scene.refusal(&["set", "/nowhere", "x=1"], 1), @"error[TK1106]: there is no znode /nowhere");
     assert_snapshot!(scene.refusal(&["set", "/app", "x"], 64), @r#"error: "x" is not of the form KEY=EXPR"#);
     assert_snapshot!(scene.refusal(&["set", "/app", "=1"], 64), @r#"error: "=1" has no key before the ="#);
     assert_snapshot!(scene.refusal(&["set", "/app"], 64), @r"
@@ -81,7 +81,7 @@ fn set_refuses_what_it_must() {
     For more information, try '--help'.
     ");
     scene.session.create("/broken", br#"{"bad =>":"/nowhere x"}"#);
-    assert_snapshot!(scene.refusal(&["set", "/broken", "x=1"], 1), @r#"error: the property link "bad =>" cannot be followed: there is no znode /nowhere"#);
+    assert_snapshot!(scene.refusal(&["set", "/broken", "x=1"], 1), @r#"error[TK1118]: the property link "bad =>" cannot be followed: there is no znode /nowhere"#);
 }
 
 #[test]
@@ -109,10 +109,10 @@ fn links_are_set_where_they_are_named() {
     assert_snapshot!(scene.refusal(&["ln", "", "/app/x"], 64), @"error: a link's name and target are not empty and hold no blanks");
     assert_snapshot!(scene.refusal(&["ln", "/db", "/app/"], 64), @r#"error: "/app/" does not name a link: give the path of a znode, a slash, and the link's name"#);
     assert_snapshot!(scene.refusal(&["ln", "/db", "/nowhere/x"], 1), @r"
-    error: there is no znode /nowhere
+    error[TK1106]: there is no znode /nowhere
     hint: create it first, or correct the path
     ");
-    assert_snapshot!(scene.refusal(&["ln", "/db", "/hosts-lock/x"], 3), @"error: /hosts-lock is reserved and not written by hand");
+    assert_snapshot!(scene.refusal(&["ln", "/db", "/hosts-lock/x"], 3), @"refused[TK1010]: /hosts-lock is reserved and not written by hand");
 }
 
 #[test]
@@ -199,36 +199,36 @@ fn an_import_is_refused_like_a_sync() {
 
     error: the tree files have 1 error; nothing was written
     ");
-    assert_snapshot!(import("/x\n", &["--at", "/hosts"], 3), @"error: /hosts is reserved and not written by hand");
-    assert_snapshot!(import("/x\n", &["--at", "/nowhere"], 1), @"error: /nowhere does not exist, and no file defines it");
+    assert_snapshot!(import("/x\n", &["--at", "/hosts"], 3), @"refused[TK1010]: /hosts is reserved and not written by hand");
+    assert_snapshot!(import("/x\n", &["--at", "/nowhere"], 1), @"error[TK1113]: /nowhere does not exist, and no file defines it");
     assert_snapshot!(scene.refusal(&["import", "absent.zk"], 1), @"error: cannot read absent.zk: No such file or directory (os error 2)");
     let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
     lock.hold();
     assert_snapshot!(import("/x\n", &[], 6), @r#"
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
-    refused: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
+    refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
     hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
     "#);
     assert_snapshot!(scene.refusal(&["set", "/app", "n=1"], 6), @r#"
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
-    refused: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
+    refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
     hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
     "#);
     lock.release();
     scene.said(&["stop", "--reason", "fire"]);
     assert_snapshot!(import("/x\n", &[], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since TIME: fire
+    refused[TK1001]: the cluster is stopped by MACHINE since TIME: fire
     hint: an operator lifts it with `treekeeper resume`
     ");
     assert_snapshot!(scene.refusal(&["set", "/app", "n=1"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since TIME: fire
+    refused[TK1001]: the cluster is stopped by MACHINE since TIME: fire
     hint: an operator lifts it with `treekeeper resume`
     ");
     assert_snapshot!(scene.refusal(&["ln", "/db", "/app/l"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since TIME: fire
+    refused[TK1001]: the cluster is stopped by MACHINE since TIME: fire
     hint: an operator lifts it with `treekeeper resume`
     ");
 }
@@ -240,7 +240,7 @@ fn an_import_has_the_delete_budget() {
     let file = scene.treekeeper.file("f.zk", "/a\n");
     let file = file.to_str().unwrap();
     assert_snapshot!(scene.refusal(&["import", file, "--trim"], 3), @r"
-    refused: the plan deletes 30 znodes, the budget is 20 of 31 managed ones
+    refused[TK1007]: the plan deletes 30 znodes, the budget is 20 of 31 managed ones
     hint: read the plan (`--dry-run`), then allow it once: add `--allow-delete 30`
     ");
     assert_snapshot!(scene.said(&["import", file, "--trim", "--allow-delete", "30"]), @"Done: 0 created, 0 changed, 30 deleted in 1 transaction.");

@@ -140,6 +140,7 @@ fn the_whole_story() {
        $ treekeeper sync
        ...
        ERROR Version mismatch detected, can't resync since host web-1 has not converged (HEX -> HEX)
+       refused[TK1002]: 1 host has not converged
        hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
        # exit code 4
        # web-1 has caught up
@@ -155,7 +156,7 @@ fn the_whole_story() {
        hint: `treekeeper resume` ends it
        $ treekeeper sync
        CRITICAL ALL STOP, cluster version is None
-       refused: the cluster is stopped by MACHINE since TIME: moving the database
+       refused[TK1001]: the cluster is stopped by MACHINE since TIME: moving the database
        hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
        # exit code 5
        $ treekeeper resume
@@ -270,7 +271,10 @@ fn with_credentials_it_is_whom_it_says_it_is() {
     let playground = format!("/{}", session.children("/").concat());
     let treekeeper = Treekeeper::without_repository(&format!("{connect}{playground}"));
     let denied = treekeeper.run(&["tree"]).expect(1).stderr;
-    assert!(denied.starts_with("error: ZooKeeper denies reading"), "{denied}");
+    assert!(
+        denied.starts_with("error[TK1104]: ZooKeeper denies reading"),
+        "{denied}"
+    );
 
     demo.signal("-TERM");
     assert_eq!(demo.finish(), (0, String::new()));
@@ -327,7 +331,7 @@ fn what_is_missing_is_told() {
     let empty = stage.place.place("empty").display().to_string();
     let without_git = Stage::new().with_environment("PATH", &empty);
     assert_snapshot!(without_git.treekeeper.run(&["demo"]).expect(1).stderr, @r"
-    error: couldn't find the git command
+    error[TK1202]: couldn't find the git command
     hint: install git, or put its directory into PATH
     ");
 
@@ -339,7 +343,7 @@ fn what_is_missing_is_told() {
 
     let chroot = format!("{}/absent", Server::shared().address());
     assert_snapshot!(stage.treekeeper.run(&["demo", "-z", &chroot]).expect(1).stderr, @r"
-    error: the chroot /absent does not exist
+    error[TK1107]: the chroot /absent does not exist
     hint: create it: `zkCli.sh create /absent`, or correct the connection string
     ");
     stage.assert_left_nothing();

@@ -111,7 +111,7 @@ fn an_address_that_is_none_or_taken_is_told() {
 fn a_directory_that_cannot_be_imported_starts_no_server() {
     let offline = Treekeeper::offline();
     let import = |directory: &str| refusal(&offline, &["--listen", "127.0.0.1:0", "--import", directory], 1);
-    assert_snapshot!(import("nowhere"), @"error: couldn't read nowhere: No such file or directory (os error 2)");
+    assert_snapshot!(import("nowhere"), @"error[TK1209]: couldn't read nowhere: No such file or directory (os error 2)");
     assert_snapshot!(import(&offline.home().display().to_string()), @r"
     error: there are no tree files in HOME
     hint: only files called *.zk and *.zkx directly in it are read

@@ -73,7 +73,7 @@ fn a_refusal_is_found_by_its_name() {
     Example:
 
         $ treekeeper sync
-        refused: the plan deletes 40 znodes, the budget is 30 of 100 managed ones
+        refused[TK1007]: the plan deletes 40 znodes, the budget is 30 of 100 managed ones
         hint: read the plan (`treekeeper plan`), then allow it once: add `--allow-delete 40` to `treekeeper sync`
 
     Fix: read the plan; if all of it is meant, allow so many deletions once with
@@ -137,6 +137,7 @@ fn without_a_code_all_are_listed() {
     TK1007  delete-budget            the plan deletes more znodes than the policy allows (exit code 3)
     TK1008  lock-held                somebody else holds the cluster lock (exit code 6)
     TK1009  plan-stale               what a plan rests on has moved (exit code 7)
+    TK1010  reserved                 a znode that is not written by hand (exit code 3)
     TK1101  outcome-unknown          nobody could find out whether it was applied (exit code 8)
     TK1102  session-lost             the ZooKeeper session was lost
     TK1103  unreachable              no ZooKeeper server could be reached in time
@@ -150,6 +151,12 @@ fn without_a_code_all_are_listed() {
     TK1111  lock-lost                the cluster lock was taken away while the plan was applied
     TK1112  too-large                one change fits into no transaction
     TK1113  obstacle                 the plan cannot be applied as the tree is
+    TK1114  hosts-version            `/hosts` says no version that can be understood
+    TK1115  state-unreadable         treekeeper's notes cannot be read
+    TK1116  connection-breaks        the connection broke each time that the plan was sent
+    TK1117  nothing-to-resume        there is no version to put back, or none is missing
+    TK1118  broken-link              a link leads nowhere or in a circle
+    TK1119  no-property              the znode has no such property
     TK1201  git-argument             a URL, a name or a directory that git is not given
     TK1202  git-missing              the git command could not be run
     TK1203  mirror                   the mirror of the repository cannot be used
@@ -158,6 +165,7 @@ fn without_a_code_all_are_listed() {
     TK1206  no-directory             the directory of the tree files is not in the commit
     TK1207  not-a-file               something named like a tree file is not a regular file
     TK1208  too-much-text            the tree files are too many or too large
+    TK1209  file-system              a file or a directory could not be read or written
     ");
 }
 
@@ -177,6 +185,32 @@ fn an_unknown_code_is_wrong_usage_and_gets_suggestions() {
     error: there is no code or name `\u{1b}[31mxyz`
     hint: `treekeeper explain` lists them all
     ");
+}
+
+#[test]
+fn an_exit_code_is_explained_with_the_refusals_that_end_with_it() {
+    let treekeeper = Treekeeper::offline();
+    assert_snapshot!(treekeeper.stdout(&["explain", "3"]), @r"
+    exit code 3: refused by policy
+
+    TK1003  history           the deployed commit is not an ancestor of the new one (exit code 3)
+    TK1004  other-repository  the tree was deployed from another repository (exit code 3)
+    TK1005  other-lock        earlier syncs of this tree took another lock (exit code 3)
+    TK1006  pinned            the cluster is held at a commit (exit code 3)
+    TK1007  delete-budget     the plan deletes more znodes than the policy allows (exit code 3)
+    TK1010  reserved          a znode that is not written by hand (exit code 3)
+    ");
+    assert_snapshot!(treekeeper.stdout(&["explain", "exit code 64"]), @"exit code 64: wrong usage");
+    assert_snapshot!(treekeeper.stdout(&["explain", "--json", "exit", "6"]), @r#"
+    {
+      "codes": [
+        "TK1008"
+      ],
+      "exit": 6,
+      "meaning": "the cluster lock is held by another",
+      "schema": 1
+    }
+    "#);
 }
 
 #[test]
@@ -220,7 +254,8 @@ fn the_help_of_explain() {
     Usage: treekeeper explain [OPTIONS] [CODE]...
 
     Arguments:
-      [CODE]...  The code or the name; words of a name may stand apart [default: list them all]
+      [CODE]...  The code, the name or an exit code; words of a name may stand apart [default: list them
+                 all]
 
     Options:
       -h, --help  Print help (see more with '--help')
@@ -250,10 +285,10 @@ fn name_of_git(error: &GitError) -> &'static str {
             "git-argument"
         }
         GitError::GitMissing | GitError::Process { .. } => "git-missing",
-        GitError::MirrorOccupied { .. }
-        | GitError::MirrorBusy { .. }
-        | GitError::MirrorDamaged { .. }
-        | GitError::Io { .. } => "mirror",
+        GitError::MirrorOccupied { .. } | GitError::MirrorBusy { .. } | GitError::MirrorDamaged { .. } => {
+            "mirror"
+        }
+        GitError::Io { .. } => "file-system",
         GitError::FetchFailed { .. } | GitError::LimitExceeded { .. } => "fetch-failed",
         GitError::NotFetched { .. }
         | GitError::RepositoryEmpty { .. }
@@ -269,10 +304,12 @@ fn name_of_git(error: &GitError) -> &'static str {
     }
 }
 
-fn check(name: &str, said: &str) {
+fn check(name: &str, code: &str, said: &str) {
     let entry = find(name).unwrap_or_else(|| panic!("nothing explains {name}"));
     let example = &entry.samples[0].text;
-    assert!(example.contains(said), "{name}: {said}\n{example}");
+    let said = format!("error[{code}]: {said}");
+    assert!(example.contains(&said), "{name}: {said}\n{example}");
+    assert_eq!(entry.code, code);
 }
 
 #[test]
@@ -304,7 +341,7 @@ fn failures_of_zookeeper_are_explained_in_their_own_words() {
         },
     ];
     for error in &errors {
-        check(name_of_zk(error), &error.to_string());
+        check(name_of_zk(error), error.code().0, &error.to_string());
     }
 }
 
@@ -317,6 +354,11 @@ fn failures_of_git_are_explained_in_their_own_words() {
         GitError::GitMissing,
         GitError::MirrorOccupied {
             path: "/srv/trees".into(),
+        },
+        GitError::Io {
+            action: "look at",
+            path: "trees".into(),
+            source: std::io::ErrorKind::NotFound.into(),
         },
         GitError::FetchFailed {
             url: "https://git.example.com/trees.git".to_owned(),
@@ -342,6 +384,6 @@ fn failures_of_git_are_explained_in_their_own_words() {
         },
     ];
     for error in &errors {
-        check(name_of_git(error), &error.to_string());
+        check(name_of_git(error), error.code().0, &error.to_string());
     }
 }

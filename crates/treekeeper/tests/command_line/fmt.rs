@@ -195,7 +195,7 @@ fn permissions_stay_and_a_link_is_refused() {
     symlink("target", treekeeper.home().join("trees/link.zk")).unwrap();
     let refused = treekeeper.run(&["fmt", "trees"]).expect(1);
     assert_snapshot!(refused.stderr, @r"
-    error: trees/link.zk is a symbolic link, not a regular file
+    error[TK1207]: trees/link.zk is a symbolic link, not a regular file
     hint: commit the text itself in place of the link trees/link.zk
     ");
     assert_eq!(

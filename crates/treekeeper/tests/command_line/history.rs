@@ -21,7 +21,7 @@ fn a_repository_that_is_not_there() {
     scene.configure("[git]\nretry_pause = '10ms'\n");
     fs::remove_dir_all(scene.repository.path().join(".git")).unwrap();
     assert_snapshot!(scene.refusal(&["sync"], 1), @r"
-    error: couldn't fetch REPOSITORY in 4 attempts: fatal: 'REPOSITORY' does not appear to be a git repository; fatal: Could not read from remote repository
+    error[TK1204]: couldn't fetch REPOSITORY in 4 attempts: fatal: 'REPOSITORY' does not appear to be a git repository; fatal: Could not read from remote repository
     hint: see whether git itself gets there as this user: git ls-remote REPOSITORY
     ");
 }
@@ -30,12 +30,12 @@ fn a_repository_that_is_not_there() {
 fn a_url_that_is_not_used() {
     let scene = Scene::new();
     let run = |url: &str| scene.words(&scene.treekeeper.run(&["sync", "--url", url]).expect(1).stderr);
-    assert_snapshot!(run("git://example.com/trees.git"), @r#"error: refused the git URL "git://example.com/trees.git": git:// lets anyone on the way change the tree; allowed are ssh://HOST/PATH, USER@HOST:PATH, https://HOST/PATH and a local path"#);
-    assert_snapshot!(run("ext::sh -c touch% /tmp/x"), @r#"error: refused the git URL "ext::sh -c touch% /tmp/x": remote helpers (NAME::ADDRESS) could run any program; allowed are ssh://HOST/PATH, USER@HOST:PATH, https://HOST/PATH and a local path"#);
+    assert_snapshot!(run("git://example.com/trees.git"), @r#"error[TK1201]: refused the git URL "git://example.com/trees.git": git:// lets anyone on the way change the tree; allowed are ssh://HOST/PATH, USER@HOST:PATH, https://HOST/PATH and a local path"#);
+    assert_snapshot!(run("ext::sh -c touch% /tmp/x"), @r#"error[TK1201]: refused the git URL "ext::sh -c touch% /tmp/x": remote helpers (NAME::ADDRESS) could run any program; allowed are ssh://HOST/PATH, USER@HOST:PATH, https://HOST/PATH and a local path"#);
     scene.configure("[git]\nretry_pause = '1ms'\n");
     let said = run("https://user:pa55word@127.0.0.1:1/trees.git");
     // Curl's own words differ from release to release.
-    assert_snapshot!(said.split("127.0.0.1 port").next().unwrap(), @"error: couldn't fetch https://***@127.0.0.1:1/trees.git in 4 attempts: fatal: unable to access 'https://127.0.0.1:1/trees.git/': Failed to connect to");
+    assert_snapshot!(said.split("127.0.0.1 port").next().unwrap(), @"error[TK1204]: couldn't fetch https://***@127.0.0.1:1/trees.git in 4 attempts: fatal: unable to access 'https://127.0.0.1:1/trees.git/': Failed to connect to");
     assert!(scene.freeze_tree().len() == 1);
 }
 
@@ -45,7 +45,7 @@ fn no_repository_at_all() {
     let treekeeper = crate::support::treekeeper::Treekeeper::without_repository(&scene.connect);
     let output = treekeeper.run(&["sync"]).expect(64);
     assert_snapshot!(output.stderr, @r"
-    error: which repository?
+    error[TK1110]: which repository?
     hint: give --url GIT_URL, or set `url` in [git] of treekeeper.toml
     ");
 }
@@ -55,19 +55,19 @@ fn a_branch_that_is_missing() {
     let scene = Scene::synced(&[("a.zk", GOOD)]);
     scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
     assert_snapshot!(scene.refusal(&["sync", "--branch", "live"], 1), @r"
-    error: branch live is not in the repository; there are: main
+    error[TK1205]: branch live is not in the repository; there are: main
     hint: name a branch: --branch main
     ");
     scene
         .repository
         .git(&["branch", "--quiet", "--move", "main", "other"]);
     assert_snapshot!(scene.refusal(&["sync", "--branch", "main"], 1), @r"
-    error: branch main is not in the repository; there are: other
+    error[TK1205]: branch main is not in the repository; there are: other
     hint: name a branch: --branch other
     ");
-    assert_snapshot!(scene.refusal(&["sync", "--branch=--upload-pack=x"], 1), @r#"error: "--upload-pack=x" is not a branch, tag or commit id"#);
+    assert_snapshot!(scene.refusal(&["sync", "--branch=--upload-pack=x"], 1), @r#"error[TK1201]: "--upload-pack=x" is not a branch, tag or commit id"#);
     assert_snapshot!(scene.refusal(&["sync", "--revision", "v1.0"], 1), @r"
-    error: v1.0 is not a branch, tag or commit of the repository
+    error[TK1205]: v1.0 is not a branch, tag or commit of the repository
     hint: list what there is: git ls-remote URL
     ");
 }
@@ -76,7 +76,7 @@ fn a_branch_that_is_missing() {
 fn an_empty_repository() {
     let scene = Scene::new();
     assert_snapshot!(scene.refusal(&["sync"], 1), @r"
-    error: the repository REPOSITORY is empty: it has no branches
+    error[TK1205]: the repository REPOSITORY is empty: it has no branches
     hint: push a branch with tree files: git push origin main
     ");
 }
@@ -90,17 +90,17 @@ fn a_directory_that_is_missing_or_emptied_never_means_delete_all() {
     assert_snapshot!(scene.refusal(&["sync", "--path", "trees"], 1), @r"
     INFO VCS Version: <second>
     INFO ZK Version: <first>
-    error: directory trees is not in commit <second>
+    error[TK1206]: directory trees is not in commit <second>
     hint: set the directory that holds the tree files with --path
     ");
     scene.commit("third", &[("trees", "a file")]);
     assert_snapshot!(scene.refusal(&["sync", "--path", "trees"], 1), @r"
     INFO VCS Version: <third>
     INFO ZK Version: <first>
-    error: trees is a file in commit <third>, not a directory
+    error[TK1206]: trees is a file in commit <third>, not a directory
     hint: set the directory that holds the tree files with --path
     ");
-    assert_snapshot!(scene.refusal(&["sync", "--path", "../elsewhere"], 1), @r#"error: the directory in the repository "../elsewhere" is not a relative path without `..`"#);
+    assert_snapshot!(scene.refusal(&["sync", "--path", "../elsewhere"], 1), @r#"error[TK1201]: the directory in the repository "../elsewhere" is not a relative path without `..`"#);
     scene.commit("fourth", &[("trees/readme", "no tree file")]);
     let before = scene.freeze_tree();
     assert_snapshot!(scene.said(&["sync", "--path", "trees"]), @r"
@@ -124,13 +124,13 @@ fn a_history_that_was_rewritten() {
     assert_snapshot!(scene.refusal(&["sync"], 3), @r"
     INFO VCS Version: <third>
     INFO ZK Version: <second>
-    refused: history was rewritten: <third short> does not descend from the deployed commit <second short>
+    refused[TK1003]: history was rewritten: <third short> does not descend from the deployed commit <second short>
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
     ");
     assert_snapshot!(scene.refusal(&["sync", "--force"], 3), @r"
     INFO VCS Version: <third>
     INFO ZK Version: <second>
-    refused: history was rewritten: <third short> does not descend from the deployed commit <second short>
+    refused[TK1003]: history was rewritten: <third short> does not descend from the deployed commit <second short>
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
     ");
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
@@ -138,7 +138,7 @@ fn a_history_that_was_rewritten() {
         ~ n = 2 -> 3
     Plan: 0 to create, 1 to change, 0 to delete (1 transaction, N bytes).
     A sync would be refused now:
-      - history was rewritten: <third short> does not descend from the deployed commit <second short>
+      - [TK1003] history was rewritten: <third short> does not descend from the deployed commit <second short>
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
     ");
     assert_snapshot!(scene.said(&["sync", "--allow-rewind"]), @r"
@@ -166,7 +166,7 @@ fn a_deployed_commit_that_is_gone_from_the_repository() {
     assert_snapshot!(scene.refusal(&["sync", "--tree-directory", mirror.to_str().unwrap()], 3), @r"
     INFO VCS Version: <third>
     INFO ZK Version: <second>
-    refused: the deployed commit <second short> is not in the repository: history was rewritten
+    refused[TK1003]: the deployed commit <second short> is not in the repository: history was rewritten
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
     ");
 }
@@ -181,14 +181,14 @@ fn an_older_commit() {
     assert_snapshot!(scene.refusal(&["sync", "--revision", &first], 3), @r"
     INFO VCS Version: <first>
     INFO ZK Version: <second>
-    refused: <first short> is older than the deployed commit <second short>
+    refused[TK1003]: <first short> is older than the deployed commit <second short>
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
     ");
     scene.repository.point_at(&first);
     assert_snapshot!(scene.refusal(&["sync"], 3), @r"
     INFO VCS Version: <first>
     INFO ZK Version: <second>
-    refused: <first short> is older than the deployed commit <second short>
+    refused[TK1003]: <first short> is older than the deployed commit <second short>
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
     ");
     assert_snapshot!(scene.said(&["sync", "--revision", &first, "--allow-rewind"]), @r"
@@ -222,13 +222,13 @@ fn another_repository() {
     assert_snapshot!(said(&["sync"], 3), @r"
     INFO VCS Version: <other>
     INFO ZK Version: <first>
-    refused: this tree was deployed from another repository (root commit <first short>, this one has <other short>)
+    refused[TK1004]: this tree was deployed from another repository (root commit <first short>, this one has <other short>)
     hint: if this one is to take over: `treekeeper sync --adopt`
     ");
     assert_snapshot!(said(&["sync", "--force", "--allow-rewind"], 3), @r"
     INFO VCS Version: <other>
     INFO ZK Version: <first>
-    refused: this tree was deployed from another repository (root commit <first short>, this one has <other short>)
+    refused[TK1004]: this tree was deployed from another repository (root commit <first short>, this one has <other short>)
     hint: if this one is to take over: `treekeeper sync --adopt`
     ");
     assert_snapshot!(said(&["sync", "--adopt"], 0), @r"
@@ -248,7 +248,7 @@ fn another_lock_style() {
     assert_snapshot!(scene.refusal(&["sync", "--lock", "kazoo"], 3), @r"
     INFO VCS Version: <second>
     INFO ZK Version: <first>
-    refused: earlier syncs of this tree took the zktools lock, this one would take the kazoo lock
+    refused[TK1005]: earlier syncs of this tree took the zktools lock, this one would take the kazoo lock
     hint: if this one is to take over: `treekeeper sync --adopt`
     ");
     assert_snapshot!(scene.said(&["sync", "--lock", "kazoo", "--adopt"]), @r"
@@ -271,7 +271,7 @@ fn deletes_over_the_budget() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    refused: the plan deletes 22 znodes, the budget is 21 of 70 managed ones
+    refused[TK1007]: the plan deletes 22 znodes, the budget is 21 of 70 managed ones
     hint: read the plan (`treekeeper plan`), then allow it once: add `--allow-delete 22` to `treekeeper sync`
     ");
     assert_snapshot!(scene.refusal(&["sync", "--force"], 3), @r"
@@ -279,7 +279,7 @@ fn deletes_over_the_budget() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    refused: the plan deletes 22 znodes, the budget is 21 of 70 managed ones
+    refused[TK1007]: the plan deletes 22 znodes, the budget is 21 of 70 managed ones
     hint: read the plan (`treekeeper plan`), then allow it once: add `--allow-delete 22` to `treekeeper sync`
     ");
     assert_snapshot!(scene.refusal(&["sync", "--allow-delete", "21"], 3), @r"
@@ -287,7 +287,7 @@ fn deletes_over_the_budget() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    refused: the plan deletes 22 znodes, the budget is 21 of 70 managed ones
+    refused[TK1007]: the plan deletes 22 znodes, the budget is 21 of 70 managed ones
     hint: read the plan (`treekeeper plan`), then allow it once: add `--allow-delete 22` to `treekeeper sync`
     ");
     assert_snapshot!(scene.said(&["sync", "--allow-delete", "22"]), @r"
@@ -331,7 +331,7 @@ fn an_emptied_file_is_refused_or_leaves_an_orphan() {
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
     INFO Importing b.zk
-    refused: the plan deletes 31 znodes, the budget is 20 of 32 managed ones
+    refused[TK1007]: the plan deletes 31 znodes, the budget is 20 of 32 managed ones
     hint: read the plan (`treekeeper plan`), then allow it once: add `--allow-delete 31` to `treekeeper sync`
     ");
 }

@@ -159,10 +159,11 @@ fn a_stop_before_the_first_sync_holds_it() {
     assert_eq!(version(&scene), json!(null));
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
+    refused[TK1001]: the cluster is stopped
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.refusal(&["resume"], 1), @r"
-    error: nothing tells which version to go back to
+    error[TK1117]: nothing tells which version to go back to
     hint: name it: `treekeeper resume VERSION`, with the commit that the hosts run
     ");
     assert_snapshot!(scene.said(&["resume", "initial"]), @"Resumed: hosts should run initial.");
@@ -209,7 +210,7 @@ fn a_pause_does_not_lift_a_stop() {
     scene.said(&["pause"]);
     scene.said(&["stop"]);
     assert_snapshot!(scene.refusal(&["pause"], 5), @r"
-    error: the cluster is stopped, and a pause would lift that
+    refused[TK1001]: the cluster is stopped, and a pause would lift that
     hint: `treekeeper resume` ends the stop
     ");
     assert_snapshot!(scene.said(&["resume"]), @"Resumed with the version False: the cluster was paused before it was stopped, and is again.");
@@ -228,7 +229,7 @@ fn resume_of_a_cluster_that_runs_changes_nothing() {
     let before = version(&scene);
     scene.session.set("/hosts", br#"{"version":"by-hand"}"#);
     assert_snapshot!(scene.refusal(&["resume"], 1), @r"
-    error: the cluster is neither stopped nor paused: its version is by-hand
+    error[TK1117]: the cluster is neither stopped nor paused: its version is by-hand
     hint: to set another one, name it: `treekeeper resume VERSION`
     ");
     assert_snapshot!(scene.said(&["resume", before.as_str().unwrap()]), @"Resumed: hosts should run <first>.");

@@ -134,7 +134,7 @@ fn quiet_prints_errors_only() {
     assert_eq!(scene.said(&["-q", "stop"]), "");
     assert_snapshot!(scene.refusal(&["sync", "-q"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since TIME
+    refused[TK1001]: the cluster is stopped by MACHINE since TIME
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_eq!(scene.said(&["-q", "resume"]), "");
@@ -183,7 +183,7 @@ fn json_says_how_a_sync_ended() {
     let scene = Scene::new();
     scene.commit("first", &[("a.zk", GOOD)]);
     assert_snapshot!(scene.printed(&["plan", "--json"]), @r#"
-    {"outcome":"planned","reasons":[],"revision":"<first>","schema":1,"warnings":[],
+    {"codes":[],"outcome":"planned","reasons":[],"revision":"<first>","schema":1,"warnings":[],
     "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":N,
     "changes":[
     {"action":"create","path":"/a","properties":[{"action":"add","key":"n","new":1}]}],
@@ -193,7 +193,7 @@ fn json_says_how_a_sync_ended() {
     }
     "#);
     assert_snapshot!(scene.printed(&["sync", "--json"]), @r#"
-    {"outcome":"applied","reasons":[],"revision":"<first>","schema":1,"warnings":[],
+    {"codes":[],"outcome":"applied","reasons":[],"revision":"<first>","schema":1,"warnings":[],
     "plan":{"schema":1,"counts":{"create":1,"change":0,"delete":0,"unchanged":0,"managed":0},"transactions":1,"bytes":N,
     "changes":[
     {"action":"create","path":"/a","properties":[{"action":"add","key":"n","new":1}]}],
@@ -203,14 +203,14 @@ fn json_says_how_a_sync_ended() {
     }
     "#);
     assert_snapshot!(scene.printed(&["sync", "--json"]), @r#"
-    {"outcome":"in-sync","reasons":[],"revision":"<first>","schema":1,"warnings":[],
+    {"codes":[],"outcome":"in-sync","reasons":[],"revision":"<first>","schema":1,"warnings":[],
     "plan":null}
     "#);
     scene.session.create("/hosts/lame", br#"{"version":"old"}"#);
     scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
     let refused = scene.treekeeper.run(&["sync", "--json"]).expect(4);
     assert_snapshot!(scene.words(&refused.stdout), @r#"
-    {"outcome":"refused","reasons":["host lame has not converged (old -> <first>)"],"revision":"<second>","schema":1,"warnings":[],
+    {"codes":["TK1002"],"outcome":"refused","reasons":["host lame has not converged (old -> <first>)"],"revision":"<second>","schema":1,"warnings":[],
     "plan":null}
     "#);
 }

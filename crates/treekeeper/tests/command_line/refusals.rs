@@ -35,15 +35,15 @@ fn zookeeper_that_cannot_be_reached() {
         scene.words(&output.expect(1).stderr)
     };
     assert_snapshot!(said(&["sync"]), @r"
-    error: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server opens a session: Connection refused
+    error[TK1103]: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server opens a session: Connection refused
     hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server listens there, and that it doesn't speak TLS ([auth.tls])
     ");
     assert_snapshot!(said(&["status"]), @r"
-    error: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server opens a session: Connection refused
+    error[TK1103]: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server opens a session: Connection refused
     hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server listens there, and that it doesn't speak TLS ([auth.tls])
     ");
     assert_snapshot!(said(&["stop"]), @r"
-    error: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server opens a session: Connection refused
+    error[TK1103]: cannot reach ZooKeeper at 127.0.0.1:1,127.0.0.1:2: no server opens a session: Connection refused
     hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server listens there, and that it doesn't speak TLS ([auth.tls])
     ");
 }
@@ -63,7 +63,7 @@ fn a_chroot_that_is_not_there() {
         scene.words(&output.stderr)
     };
     assert_snapshot!(said(&["sync"]), @r"
-    error: the chroot /CHROOT/nowhere does not exist
+    error[TK1107]: the chroot /CHROOT/nowhere does not exist
     hint: create it: `zkCli.sh create /CHROOT/nowhere`, or correct the connection string
     ");
     for arguments in [
@@ -84,14 +84,17 @@ fn all_stop() {
     set_version(&scene, "null");
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
+    refused[TK1001]: the cluster is stopped
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.refusal(&["sync", "--repair", "--allow-rewind", "--adopt"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
+    refused[TK1001]: the cluster is stopped
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.refusal(&["sync", "--dry-run"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
+    refused[TK1001]: the cluster is stopped
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
@@ -99,7 +102,7 @@ fn all_stop() {
         ~ n = 1 -> 2
     Plan: 0 to create, 1 to change, 0 to delete (1 transaction, N bytes).
     A sync would be refused now:
-      - the cluster is stopped
+      - [TK1001] the cluster is stopped
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.said(&["sync", "--force"]), @r"
@@ -132,7 +135,7 @@ fn a_stop_with_a_reason_tells_it() {
         .expect(0);
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused: the cluster is stopped by MACHINE since TIME: disk \u{1b}[31mfire
+    refused[TK1001]: the cluster is stopped by MACHINE since TIME: disk \u{1b}[31mfire
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
 }
@@ -152,12 +155,12 @@ fn versions_that_are_none_at_all() {
     }
     set_version(&scene, "true");
     assert_snapshot!(scene.refusal(&["sync"], 1), @r"
-    error: the version of /hosts is true, which is neither a string, a number, None nor False
+    error[TK1114]: the version of /hosts is true, which is neither a string, a number, None nor False
     hint: an operator sets it: `treekeeper resume VERSION`, with the commit that the hosts run
     ");
     set_version(&scene, "[\"a\", 1]");
     assert_snapshot!(scene.refusal(&["sync"], 1), @r#"
-    error: the version of /hosts is ["a",1], which is neither a string, a number, None nor False
+    error[TK1114]: the version of /hosts is ["a",1], which is neither a string, a number, None nor False
     hint: an operator sets it: `treekeeper resume VERSION`, with the commit that the hosts run
     "#);
 }
@@ -167,7 +170,7 @@ fn hosts_without_a_version() {
     let scene = waiting();
     scene.session.set("/hosts", br#"{"owner":"jim"}"#);
     assert_snapshot!(scene.refusal(&["sync"], 1), @r"
-    error: /hosts has no version
+    error[TK1114]: /hosts has no version
     hint: an operator sets it: `treekeeper resume VERSION`, with the commit that the hosts run
     ");
     assert_eq!(
@@ -186,7 +189,7 @@ fn hosts_with_raw_data() {
     let scene = waiting();
     scene.session.set("/hosts", b"raw words");
     assert_snapshot!(scene.refusal(&["sync"], 1), @r"
-    error: /hosts holds data that are not a JSON object
+    error[TK1114]: /hosts holds data that are not a JSON object
     hint: an operator looks at it (`treekeeper tree /hosts`) and sets it: `treekeeper resume VERSION`
     ");
     assert_eq!(
@@ -210,6 +213,7 @@ fn hosts_that_lag_are_all_told_in_order() {
     ERROR Version mismatch detected, can't resync since host alpha has not converged (no version -> <first>)
     ERROR Version mismatch detected, can't resync since host gamma has not converged (7 -> <first>)
     ERROR Version mismatch detected, can't resync since host zeta has not converged (old -> <first>)
+    refused[TK1002]: 3 hosts have not converged
     hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
     ");
     assert_snapshot!(scene.refusal(&["sync", "--dry-run"], 4), @r"
@@ -218,6 +222,7 @@ fn hosts_that_lag_are_all_told_in_order() {
     ERROR Version mismatch detected, can't resync since host alpha has not converged (no version -> <first>)
     ERROR Version mismatch detected, can't resync since host gamma has not converged (7 -> <first>)
     ERROR Version mismatch detected, can't resync since host zeta has not converged (old -> <first>)
+    refused[TK1002]: 3 hosts have not converged
     hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
     ");
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
@@ -225,9 +230,9 @@ fn hosts_that_lag_are_all_told_in_order() {
         ~ n = 1 -> 2
     Plan: 0 to create, 1 to change, 0 to delete (1 transaction, N bytes).
     A sync would be refused now:
-      - host alpha has not converged (no version -> <first>)
-      - host gamma has not converged (7 -> <first>)
-      - host zeta has not converged (old -> <first>)
+      - [TK1002] host alpha has not converged (no version -> <first>)
+      - [TK1002] host gamma has not converged (7 -> <first>)
+      - [TK1002] host zeta has not converged (old -> <first>)
     hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
     ");
     scene.treekeeper.run(&["sync", "--force"]).expect(0);
@@ -242,14 +247,14 @@ fn a_held_lock() {
     INFO VCS Version: <next>
     INFO ZK Version: <first>
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
-    refused: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
+    refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
     hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
     "#);
     assert_snapshot!(scene.refusal(&["sync", "--force", "--lock-wait", "1"], 6), @r#"
     INFO VCS Version: <next>
     INFO ZK Version: <first>
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
-    refused: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0"), still after 1 s
+    refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0"), still after 1 s
     hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
     "#);
     lock.release();
@@ -266,7 +271,7 @@ fn a_candidate_left_by_hand() {
     INFO VCS Version: <next>
     INFO ZK Version: <first>
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
-    refused: the lock is held by /ZktoolsLocks/,hosts/by-hand--0000000000, left by hand (not ephemeral: it will never expire; data "jim was here")
+    refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/by-hand--0000000000, left by hand (not ephemeral: it will never expire; data "jim was here")
     hint: when nobody needs it any more: `zkCli.sh delete /ZktoolsLocks/,hosts/by-hand--0000000000`
     "#);
 }
@@ -282,7 +287,8 @@ fn several_refusals_at_once() {
     INFO VCS Version: <first>
     INFO ZK Version: <next>
     ERROR Version mismatch detected, can't resync since host lame has not converged (old -> <next>)
-    refused: <first short> is older than the deployed commit <next short>
+    refused[TK1002]: 1 host has not converged
+    refused[TK1003]: <first short> is older than the deployed commit <next short>
     hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
     ");
@@ -297,14 +303,14 @@ fn configuration_that_is_wrong() {
         assert_eq!(scene.freeze().len(), 1);
         scene.words(&output.stderr)
     };
-    assert_snapshot!(said("lock = 'kazoo'\nlokc_wait = '3s'\n"), @"error: HOME/.config/treekeeper/treekeeper.toml:2:1: unknown field `lokc_wait`, expected one of `zookeeper`, `overlay`, `lock`, `lock_wait`, `bump`, `git`, `delete`, `secrets`, `limits`, `auth`");
-    assert_snapshot!(said("[git]\nurl = 'x'\nbrunch = 'main'\n"), @"error: HOME/.config/treekeeper/treekeeper.toml:3:1: unknown field `brunch`, expected one of `url`, `branch`, `path`, `mirror`, `history`, `retries`, `retry_pause`");
-    assert_snapshot!(said("lock = 'flock'\n"), @"error: HOME/.config/treekeeper/treekeeper.toml:1:8: unknown variant `flock`, expected one of `zktools`, `kazoo`, `both`");
-    assert_snapshot!(said("lock = \n"), @"error: HOME/.config/treekeeper/treekeeper.toml:1:8: string values must be quoted, expected literal string");
-    assert_snapshot!(said("lock_wait = 'soon'\n"), @r#"error: lock_wait = "soon" is not a duration such as "30s""#);
+    assert_snapshot!(said("lock = 'kazoo'\nlokc_wait = '3s'\n"), @"error[TK1110]: HOME/.config/treekeeper/treekeeper.toml:2:1: unknown field `lokc_wait`, expected one of `zookeeper`, `overlay`, `lock`, `lock_wait`, `bump`, `git`, `delete`, `secrets`, `limits`, `auth`");
+    assert_snapshot!(said("[git]\nurl = 'x'\nbrunch = 'main'\n"), @"error[TK1110]: HOME/.config/treekeeper/treekeeper.toml:3:1: unknown field `brunch`, expected one of `url`, `branch`, `path`, `mirror`, `history`, `retries`, `retry_pause`");
+    assert_snapshot!(said("lock = 'flock'\n"), @"error[TK1110]: HOME/.config/treekeeper/treekeeper.toml:1:8: unknown variant `flock`, expected one of `zktools`, `kazoo`, `both`");
+    assert_snapshot!(said("lock = \n"), @"error[TK1110]: HOME/.config/treekeeper/treekeeper.toml:1:8: string values must be quoted, expected literal string");
+    assert_snapshot!(said("lock_wait = 'soon'\n"), @r#"error[TK1110]: lock_wait = "soon" is not a duration such as "30s""#);
     scene.configure("");
     let output = scene.treekeeper.run(&["sync", "--zookeeper", ","]).expect(1);
-    assert_snapshot!(output.stderr, @r#"error: no server in the connection string ",""#);
+    assert_snapshot!(output.stderr, @r#"error[TK1110]: no server in the connection string ",""#);
 }
 
 #[test]
@@ -314,7 +320,7 @@ fn a_configuration_file_that_is_not_there() {
         .treekeeper
         .run(&["sync", "--config", "absent.toml"])
         .expect(1);
-    assert_snapshot!(output.stderr, @"error: cannot read absent.toml: No such file or directory (os error 2)");
+    assert_snapshot!(output.stderr, @"error[TK1110]: cannot read absent.toml: No such file or directory (os error 2)");
     // The working directory is never searched.
     scene.treekeeper.file("treekeeper.toml", "nonsense");
     scene.commit("first", &[("a.zk", GOOD)]);
@@ -329,7 +335,7 @@ fn credentials_never_leave_the_machine_in_the_clear() {
     let output = treekeeper
         .run(&["--config", config, "-z", "zk.example.com:2181", "tree"])
         .expect(1);
-    assert_snapshot!(output.stderr, @"error: credentials would go to zk.example.com:2181 in the clear: use TLS, or set `allow_plaintext = true` in [auth]");
+    assert_snapshot!(output.stderr, @"error[TK1110]: credentials would go to zk.example.com:2181 in the clear: use TLS, or set `allow_plaintext = true` in [auth]");
 }
 
 #[test]
@@ -337,7 +343,7 @@ fn a_state_of_another_release() {
     let scene = waiting();
     scene.session.set("/treekeeper/state", br#"{"schema":99}"#);
     assert_snapshot!(scene.refusal(&["sync"], 1), @r"
-    error: cannot read /treekeeper/state: its schema is 99, this release reads 1
+    error[TK1115]: cannot read /treekeeper/state: its schema is 99, this release reads 1
     hint: use the release of treekeeper that wrote it, or newer; if it was damaged by hand, delete it: the next sync makes it anew
     ");
     assert_snapshot!(scene.printed(&["status"]), @r"
@@ -348,7 +354,7 @@ fn a_state_of_another_release() {
     ");
     scene.session.set("/treekeeper/state", b"not json");
     assert_snapshot!(scene.refusal(&["sync"], 1), @r"
-    error: cannot read /treekeeper/state: expected ident at line 1 column 2
+    error[TK1115]: cannot read /treekeeper/state: expected ident at line 1 column 2
     hint: use the release of treekeeper that wrote it, or newer; if it was damaged by hand, delete it: the next sync makes it anew
     ");
 }
@@ -363,7 +369,7 @@ fn a_first_sync_that_meets_a_held_lock_leaves_initial() {
     INFO VCS Version: <first>
     INFO ZK Version: initial
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
-    refused: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
+    refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
     hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
     "#);
     assert_eq!(scene.session.text("/hosts"), r#"{"version":"initial"}"#);

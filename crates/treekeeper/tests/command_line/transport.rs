@@ -102,7 +102,7 @@ fn ssh_that_fails_says_what_ssh_said() {
     );
     scene.configure("[git]\nretry_pause = '1ms'\n");
     assert_snapshot!(scene.refusal(&["sync", "--url", "git@git.example.com:trees"], 1), @r"
-    error: couldn't fetch git@git.example.com:trees in 4 attempts: Host key verification failed; fatal: Could not read from remote repository
+    error[TK1204]: couldn't fetch git@git.example.com:trees in 4 attempts: Host key verification failed; fatal: Could not read from remote repository
     hint: as this user, connect once with ssh and check the host key before you accept it
     ");
 }
@@ -144,7 +144,7 @@ fn a_fetch_is_tried_four_times() {
     scene.configure("[git]\nretries = 0\n");
     std::fs::remove_file(&log).unwrap();
     assert_snapshot!(scene.refusal(&["sync", "--url", &url], 1), @r"
-    error: couldn't fetch ssh://git@git.example.comREPOSITORY in 1 attempt: fatal: Could not read from remote repository
+    error[TK1204]: couldn't fetch ssh://git@git.example.comREPOSITORY in 1 attempt: fatal: Could not read from remote repository
     hint: see whether git itself gets there as this user: git ls-remote ssh://git@git.example.comREPOSITORY
     ");
     assert_eq!(ssh_log(&scene.treekeeper).lines().count(), 1);

@@ -89,7 +89,7 @@ fn validate_reads_files_and_directories() {
     }
     "#);
     assert_eq!(output.stderr, "");
-    assert_snapshot!(treekeeper.run(&["validate", "absent.zk"]).expect(1).stderr, @"error: couldn't look at absent.zk: No such file or directory (os error 2)");
+    assert_snapshot!(treekeeper.run(&["validate", "absent.zk"]).expect(1).stderr, @"error[TK1209]: couldn't look at absent.zk: No such file or directory (os error 2)");
     assert_snapshot!(treekeeper.run(&["validate"]).expect(64).stderr, @r"
     error: the following required arguments were not provided:
       <PATH>...

@@ -89,8 +89,8 @@ fn lock_wait_ends() {
 fn another_lock_style_is_refused_until_it_is_adopted() {
     let (scene, [before, after]) = scene();
     let output = scene.sync(&["--lock", "kazoo"]).expect(3);
-    insta::assert_snapshot!(talk(&output), @"
-    refused: earlier syncs of this tree took the zktools lock, this one would take the kazoo lock
+    insta::assert_snapshot!(talk(&output), @r"
+    refused[TK1005]: earlier syncs of this tree took the zktools lock, this one would take the kazoo lock
     hint: if this one is to take over: `treekeeper sync --adopt`
     ");
     expect_before(&scene, &before);

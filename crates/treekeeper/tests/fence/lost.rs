@@ -82,8 +82,8 @@ fn a_session_that_expires_after_the_transaction_was_applied_is_a_success() {
 #[test]
 fn a_session_that_expires_before_the_transaction_arrived_is_a_failure() {
     let (scene, [before, after], talk) = expire_in_flight(Then::Dark, 1);
-    insta::assert_snapshot!(talk, @"
-    error: the session was lost before anything was written
+    insta::assert_snapshot!(talk, @r"
+    error[TK1102]: the session was lost before anything was written
     hint: run the same command again
     ");
     expect_before(&scene, &before);
@@ -115,7 +115,7 @@ fn a_server_that_is_gone_for_good_leaves_the_outcome_unknown() {
         let errors = output
             .stderr
             .lines()
-            .filter(|line| line.starts_with("error: whether the plan was applied"));
+            .filter(|line| line.starts_with("error[TK1101]: whether the plan was applied"));
         assert_eq!(errors.count(), 1, "{}", output.stderr);
         match then {
             Then::Dark => expect_before(&scene, &before),

@@ -69,12 +69,13 @@ pub struct CompletionsArgs {
 pub(super) const EXPLAIN_EXAMPLES: &str = "Examples:
   treekeeper explain TK0104            what a diagnostic means, and how to put it right
   treekeeper explain delete budget     what a refusal means, and who lifts it
+  treekeeper explain exit 3            what an exit code means, and the refusals that end with it
   treekeeper explain                   one line for each code";
 
 /// Options of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The code or the name; words of a name may stand apart [default: list them all]
+    /// The code, the name or an exit code; words of a name may stand apart [default: list them all]
     #[arg(value_name = "CODE")]
     pub code: Vec<String>,
 }

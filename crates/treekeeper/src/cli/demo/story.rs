@@ -85,7 +85,7 @@ pub const STORY: &[Chapter] = &[
         acts: &[
             Edit("pool = 10", "pool = 20"),
             Run("git commit -qam 'A bigger pool'", All, Exit::Done),
-            Run("treekeeper sync", Last(2), Exit::NotConverged),
+            Run("treekeeper sync", Last(3), Exit::NotConverged),
             Converge("web-1 has caught up"),
             Run("treekeeper sync", Last(1), Exit::Done),
             Converge("web-1 follows"),

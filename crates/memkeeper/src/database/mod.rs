@@ -58,6 +58,8 @@ pub struct DatabaseOptions {
     pub first_session: SessionId,
     /// What passwords of sessions are derived from.
     pub seed: u64,
+    /// The transaction before the first one.
+    pub last_zxid: i64,
     /// Knows nodes with a TTL; the real server does so by `zookeeper.extendedTypesEnabled`, off by default there.
     pub extended_types: bool,
     /// Keeps a record of every transaction, for a checker to take.
@@ -71,8 +73,31 @@ impl Default for DatabaseOptions {
             session_timeout_max: 60_000,
             first_session: SessionId(0x1000_0000_0000_0001),
             seed: 0,
+            last_zxid: 0,
             extended_types: true,
             record: false,
+        }
+    }
+}
+
+/// More transactions, and more sessions, than any server has in a millisecond: 2 to the power of these.
+const ZXID_BITS: u32 = 20;
+const SESSION_BITS: u32 = 16;
+
+impl DatabaseOptions {
+    /// Returns options for a server that begins at `now`, perhaps in place of one that has forgotten everything.
+    ///
+    /// Its transactions come after all that clients can have seen of the other one, and its sessions are none of
+    /// theirs: so whoever comes back is told that the session is gone, and begins a new one. Otherwise the client
+    /// would be turned away for ever, or be let into the session of somebody else.
+    pub fn begun_at(now: Millis) -> DatabaseOptions {
+        let default = DatabaseOptions::default();
+        DatabaseOptions {
+            last_zxid: (now & (i64::MAX >> ZXID_BITS)) << ZXID_BITS,
+            // As in the real server: its number in the highest byte, below it the time.
+            first_session: SessionId(1 << 56 | (now & 0xff_ffff_ffff) << SESSION_BITS),
+            seed: now.cast_unsigned(),
+            ..default
         }
     }
 }
@@ -191,7 +216,7 @@ impl Database {
             sessions: sessions::Sessions::new(options.first_session, options.seed),
             watches: watches::WatchTables::default(),
             transient: BTreeSet::new(),
-            last_zxid: 0,
+            last_zxid: options.last_zxid,
             notifications: Vec::new(),
             transactions: Vec::new(),
             options,

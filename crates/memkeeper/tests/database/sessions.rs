@@ -1,5 +1,9 @@
 //! How sessions begin, come back and end, and what goes with them.
 
+use std::net::{IpAddr, Ipv4Addr};
+
+use memkeeper::database::{Connect, Connected, Database, DatabaseOptions, SessionId};
+
 use crate::script::play;
 
 #[test]
@@ -164,4 +168,41 @@ fn an_ephemeral_node_that_somebody_deletes_is_no_longer_its_owners() {
     bob exists /a
         6: c5 m5 p5 at 0/0 versions 0/0/0 0 bytes 0 children
     ");
+}
+
+/// Opens a session, or comes back to one that another database has given.
+fn come(database: &mut Database, session: SessionId, password: &[u8], last_zxid_seen: i64) -> Connected {
+    let connect = Connect {
+        last_zxid_seen,
+        timeout: 10_000,
+        session,
+        password: password.to_vec(),
+        read_only: false,
+    };
+    database.connect(&connect, IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+}
+
+#[test]
+fn who_comes_from_a_forgotten_server_is_told_that_the_session_is_gone() {
+    let mut first = Database::new(DatabaseOptions::begun_at(1_700_000_000_000));
+    let Connected::Open {
+        session, password, ..
+    } = come(&mut first, SessionId::NONE, &[0; 16], 0)
+    else {
+        panic!("a new session opens");
+    };
+    let mut next = Database::new(DatabaseOptions::begun_at(1_700_000_000_001));
+    let others = come(&mut next, SessionId::NONE, &[0; 16], 0);
+    assert!(matches!(others, Connected::Open { session: theirs, .. } if theirs != session));
+    assert_eq!(
+        come(&mut next, session, &password, first.last_zxid()),
+        Connected::Expired
+    );
+
+    // A server that counts from 0 turns it away without a word, as a real one does that is behind.
+    let mut behind = Database::new(DatabaseOptions::default());
+    assert_eq!(
+        come(&mut behind, session, &password, first.last_zxid()),
+        Connected::Ahead
+    );
 }

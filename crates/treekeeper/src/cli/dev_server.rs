@@ -41,7 +41,7 @@ pub fn run(global: &Global, options: &DevServerArgs) -> Result<Exit, Problem> {
             None => return Ok(Exit::Error),
         },
         None => Seed {
-            database: Database::new(DatabaseOptions::default()),
+            database: Database::new(DatabaseOptions::begun_at(now())),
             said: None,
         },
     };
@@ -67,8 +67,9 @@ fn read(global: &Global, directory: &Path) -> Result<Option<Seed>, Problem> {
             return Ok(None);
         }
     };
-    let mut database = Database::new(DatabaseOptions::default());
-    import(&mut database, &tree, jiff::Timestamp::now().as_millisecond())?;
+    let now = now();
+    let mut database = Database::new(DatabaseOptions::begun_at(now));
+    import(&mut database, &tree, now)?;
     let (files, znodes) = (ui::counted(count, "file"), ui::counted(tree.tree.len(), "znode"));
     Ok(Some(Seed {
         database,
@@ -102,6 +103,10 @@ fn serve(listen: SocketAddr, seed: Seed, quiet: bool) -> Result<Exit, Problem> {
     interrupts.wait();
     server.stop();
     Ok(Exit::Done)
+}
+
+fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 /// Resolves `HOST:PORT`.

@@ -1,6 +1,12 @@
 //! `dev-server`: who can use it, what it begins with, what it refuses.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use insta::assert_snapshot;
+use memkeeper::database::{Connect, SessionId};
+use memkeeper::wire::{Wants, client};
 
 use crate::foreground::Foreground;
 use crate::support::foreign::Foreign;
@@ -76,6 +82,38 @@ fn it_begins_empty_and_ends_on_ctrl_c() {
     assert_eq!(Foreign::connect(&address).children("/"), ["zookeeper"]);
     server.signal("-INT");
     assert_eq!(server.finish(), (0, String::new()));
+}
+
+#[test]
+fn a_client_that_outlives_it_is_told_by_the_next_one_that_its_session_is_gone() {
+    let offline = Treekeeper::offline();
+    let (server, address) = serve(&offline, &[]);
+    let foreign = Foreign::connect(&address);
+    foreign.create("/a", b"");
+    let connect = Connect {
+        last_zxid_seen: foreign.set("/a", b"x").mzxid,
+        timeout: 10_000,
+        session: SessionId(foreign.session_id()),
+        password: vec![0; 16],
+        read_only: false,
+    };
+    server.signal("-TERM");
+    server.finish();
+
+    let mut next = Foreground::start(&offline, &["dev-server", "--listen", &address]);
+    next.line_with("serves");
+    let mut stream = TcpStream::connect(&address).expect("it accepts");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
+    let mut greeting = Vec::new();
+    client::encode_connect(&mut greeting, &connect, Wants::ReadOnlyByte);
+    stream.write_all(&greeting).expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers and hangs up");
+    let answer = answer.get(4..).expect("it does not hang up without a word");
+    let refused = client::decode_connected(answer).expect("a greeting");
+    assert_eq!(refused.session, SessionId::NONE);
 }
 
 #[test]

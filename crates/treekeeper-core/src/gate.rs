@@ -3,7 +3,7 @@
 //! A gate never waits and never looks anything up: it judges one reading of the cluster.
 //! It returns every reason, not the first, so that an operator sees the whole list at once.
 
-use crate::model::cluster::{ClusterReading, LockStyle, StateReading, StopNote};
+use crate::model::cluster::{ClusterReading, LockStyle, Pin, StateReading, StopNote};
 use crate::model::{ClusterVersion, DataVersion, Revision, printable};
 use crate::treefile::Code;
 
@@ -62,10 +62,10 @@ pub enum Blocker {
         ours: String,
     },
     /// The cluster is held at a commit.
-    #[error("the cluster is pinned at {commit:.12}")]
+    #[error("the cluster is pinned {}", pin.told())]
     Pinned {
-        /// The commit.
-        commit: String,
+        /// Where, by whom and since when.
+        pin: Pin,
     },
     /// The syncer before used another lock, so that the two would not exclude each other.
     #[error("earlier syncs of this tree took the {recorded} lock, this one would take the {ours} lock")]
@@ -130,6 +130,21 @@ impl Blocker {
         }
     }
 
+    /// Returns who can lift this for `rollback`, which takes the flags itself.
+    pub fn rollback_hint(&self) -> String {
+        match self {
+            Blocker::Stopped { .. } => {
+                "an operator lifts it with `treekeeper resume`; with `--force` added, the rollback goes on in spite of it"
+            }
+            Blocker::NotConverged { .. } => {
+                "wait until the hosts report the version, or add `--force` to go back without them"
+            }
+            Blocker::TooManyDeletes { .. } => return self.edit_hint(),
+            _ => return self.hint(),
+        }
+        .to_owned()
+    }
+
     /// Returns who can lift this, and the exact command.
     pub fn hint(&self) -> String {
         match self {
@@ -145,7 +160,10 @@ impl Blocker {
             Blocker::OtherRepository { .. } | Blocker::OtherLock { .. } => {
                 "if this one is to take over: `treekeeper sync --adopt`"
             }
-            Blocker::Pinned { .. } => "the operator who pinned it knows why; `treekeeper status` tells who",
+            Blocker::Pinned { .. } => {
+                "whoever pinned it knows why; an operator lifts it with `treekeeper unpin`, and the next sync then goes on to \
+                 the newest commit"
+            }
             Blocker::TooManyDeletes { planned, .. } => {
                 return format!(
                     "read the plan (`treekeeper plan`), then allow it once: add `--allow-delete {planned}` to `treekeeper sync`"
@@ -165,6 +183,8 @@ pub struct Policy {
     pub adopt: bool,
     /// `--allow-rewind`, or `history = "any"`.
     pub any_history: bool,
+    /// `rollback`: goes back whatever the cluster is pinned at.
+    pub rollback: bool,
     /// The configured lock style.
     pub lock: LockStyle,
 }
@@ -228,12 +248,11 @@ pub fn blockers(reading: &ClusterReading, target: &Target, policy: &Policy) -> V
             });
         }
         blockers.extend(other_lock(reading, policy));
-        if let Some(commit) = &state.pinned
-            && commit != target.revision.as_str()
+        if let Some(pin) = &state.pinned
+            && pin.commit != target.revision.as_str()
+            && !policy.rollback
         {
-            blockers.push(Blocker::Pinned {
-                commit: printable(commit).into_owned(),
-            });
+            blockers.push(Blocker::Pinned { pin: pin.clone() });
         }
     }
     blockers

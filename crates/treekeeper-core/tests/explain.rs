@@ -14,7 +14,7 @@ use std::sync::Arc;
 use treekeeper_core::explain::{EXITS, Entry, SampleKind, entries, exit, find, similar_to};
 use treekeeper_core::gate::{Blocker, Relation};
 use treekeeper_core::layer::{LayerLimits, Overlay, joined_diagnostics, merge};
-use treekeeper_core::model::cluster::LockStyle;
+use treekeeper_core::model::cluster::{LockStyle, Pin};
 use treekeeper_core::model::{ClusterVersion, Revision, Text, Value, ZnodePath};
 use treekeeper_core::plan::{Obstacle, TooLarge};
 use treekeeper_core::treefile::{ParseLimits, SourceFile, parse};
@@ -202,7 +202,11 @@ fn every_refusal_is_explained_in_its_own_words() {
             ours: "0ddba11c0ffe".to_owned(),
         },
         Blocker::Pinned {
-            commit: "c0ffee1decaf".to_owned(),
+            pin: Pin {
+                commit: "c0ffee1decaf".to_owned(),
+                by: "ops@bastion".to_owned(),
+                at: "2026-01-02T03:04:05Z".to_owned(),
+            },
         },
         Blocker::OtherLock {
             recorded: LockStyle::Zktools,

@@ -202,7 +202,9 @@ fn properties(random: &mut Random) -> Properties {
 }
 
 fn value(random: &mut Random) -> Value {
-    match random.below(9) {
+    match random.below(10) {
+        // So long that a few of them are more than a small transaction.
+        9 => Value::from("long ".repeat(random.between(20, 100) as usize)),
         0 => Value::Null,
         1 => Value::Bool(random.below(2) == 0),
         2 => Value::from(-(random.below(1 << 40) as i64)),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use treekeeper_core::gate::Relation;
 use treekeeper_core::model::cluster::{ClusterReading, HOSTS_PATH, ROOTS_PATH, STATE_PATH};
+use treekeeper_core::model::history::HISTORY_PATH;
 use treekeeper_core::model::{ClusterVersion, DataVersion, LiveTree};
 use treekeeper_core::operation::{Answer, CommitAnswer, Commitment, LockAnswer, Op, Request, Transaction};
 use treekeeper_core::plan::{Change, Plan};
@@ -124,7 +125,7 @@ impl Saboteur {
 
     /// Returns what the operation gets to hear.
     pub fn answer(&mut self, answer: Answer) -> Answer {
-        if let Answer::Lock(LockAnswer::Held(_)) = &answer {
+        if let Answer::Lock(LockAnswer::Held { .. }) = &answer {
             self.locked = true;
         }
         let Some(bug) = self.bug else {
@@ -201,7 +202,9 @@ fn keep(commitment: &mut Commitment, wanted: fn(&Op) -> bool) {
     for transaction in &mut commitment.transactions {
         transaction.head.retain(wanted);
         // Without a fence nobody would notice that the candidates are gone already.
-        transaction.tail.clear();
+        transaction
+            .tail
+            .retain(|op| op.path().as_str().starts_with(HISTORY_PATH));
     }
 }
 
@@ -215,6 +218,7 @@ fn at_any_version(commitment: &mut Commitment, place: &str) {
             Op::Check(_, version) | Op::Set(_, _, version) | Op::Delete(_, version) => {
                 *version = DataVersion(-1)
             }
+            Op::Create(..) => {}
         }
     }
 }
@@ -262,6 +266,7 @@ fn without_marker(transactions: &mut Vec<Transaction>) {
     for op in ops.filter(|op| written(op)) {
         match op {
             Op::Check(_, version) | Op::Set(_, _, version) | Op::Delete(_, version) => version.0 -= 1,
+            Op::Create(..) => {}
         }
     }
 }

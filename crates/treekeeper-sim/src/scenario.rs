@@ -76,7 +76,7 @@ fn setting(random: &mut Random, options: &Options) -> (Setting, Rates) {
     let is_small = random.below(2) == 0;
     let (transaction_bytes_max, operations_max) = if is_small {
         (
-            random.between(1_500, 3_000) as usize,
+            random.between(2_000, 3_500) as usize,
             // Either bound comes first in some of the seeds.
             *random.pick(&[4, 8, 12, 200]),
         )
@@ -89,8 +89,9 @@ fn setting(random: &mut Random, options: &Options) -> (Setting, Rates) {
         transaction_bytes_max,
         operations_max,
         request_bytes_max: if is_small {
-            // Room for the biggest node beside the fence, and little more: who counts too little is found out.
-            transaction_bytes_max + 600
+            // Room for the state, the entry of the history and the biggest node, and little more: who counts too little
+            // is found out.
+            transaction_bytes_max + 1_700
         } else {
             1_048_575
         },
@@ -138,6 +139,9 @@ async fn story(scene: Rc<Scene>, rates: Rates, span: Micros) {
     if chances[2] > 0 {
         tasks.push(world.spawn("editor", actors::editor(scene.clone())));
     }
+    if world.below(6) == 0 {
+        tasks.push(world.spawn("chronicler", actors::chronicler(scene.clone())));
+    }
     tasks.push(world.spawn("operator", actors::operator(scene.clone())));
     for index in 0..chances[3] + 1 {
         let name = format!("host-{index}");
@@ -166,6 +170,7 @@ async fn story(scene: Rc<Scene>, rates: Rates, span: Micros) {
 async fn aftermath(scene: &Rc<Scene>) {
     let world = &scene.world;
     actors::resume(scene).await;
+    actors::unpin(scene).await;
     let tip = scene.repository.tip();
     if tip.broken.is_some() || world.below(2) == 0 {
         let fixed = world.draw(|random| generate::next(random, &tip));
@@ -178,7 +183,7 @@ async fn aftermath(scene: &Rc<Scene>) {
         allow_delete: Some(1_000),
         ..Ask::default()
     };
-    let (plain, number) = clean(scene, ask).await;
+    let (plain, number) = clean(scene, &ask).await;
     world.tell(|checker| {
         checker.judge_success(
             number,
@@ -189,19 +194,19 @@ async fn aftermath(scene: &Rc<Scene>) {
         checker.judge_end(&revision, false);
     });
     let ask = Ask { repair: true, ..ask };
-    let (repaired, number) = clean(scene, ask).await;
+    let (repaired, number) = clean(scene, &ask).await;
     world.tell(|checker| {
         checker.judge_success(number, repaired.ending, &[Ending::Applied], &repaired.text);
         checker.judge_end(&revision, true);
     });
-    let (again, number) = clean(scene, Ask { adopt: false, ..ask }).await;
+    let (again, number) = clean(scene, &Ask { adopt: false, ..ask }).await;
     world.tell(|checker| {
         checker.judge_success(number, again.ending, &[Ending::Applied], &again.text);
         checker.judge_idle(number);
     });
 }
 
-async fn clean(scene: &Rc<Scene>, ask: Ask) -> (Driven, crate::checker::Operation) {
+async fn clean(scene: &Rc<Scene>, ask: &Ask) -> (Driven, crate::checker::Operation) {
     let lock = scene.setting.locks[0];
     let mut mirror = Mirror::default();
     let (operation, number) = actors::sync(scene, lock, ask);

@@ -7,7 +7,7 @@ use treekeeper_sim::{Options, programme};
 const SEEDS: u64 = 10_000;
 
 /// What must happen at least so often in every thousand seeds, or the seeds prove little.
-const FLOORS: [(&str, u64); 17] = [
+const FLOORS: [(&str, u64); 20] = [
     ("applied in batches", 500),
     ("outcome: applied", 5_000),
     ("outcome: refused", 1_000),
@@ -24,6 +24,9 @@ const FLOORS: [(&str, u64); 17] = [
     ("all stop by a host", 100),
     ("operator: stop", 200),
     ("edits", 1_000),
+    ("rollbacks", 500),
+    ("operator: unpin", 50),
+    ("history: entry removed", 100),
     ("pushed: rewritten", 50),
 ];
 

@@ -186,6 +186,13 @@ impl Desk {
     }
 }
 
+/// Tells whether a word is how long a sync took.
+fn is_duration(word: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = word.strip_suffix('s').and_then(|number| number.split_once('.'));
+    number.is_some_and(|(whole, part)| digits(whole) && digits(part))
+}
+
 /// Replaces what is a time, a session, a person at a machine, or a candidate's unique name.
 fn replaced_word(word: &str) -> String {
     let core = word.trim_end_matches(|end: char| end.is_whitespace() || "(),;'\"`:.".contains(end));
@@ -194,6 +201,9 @@ fn replaced_word(word: &str) -> String {
     let is_hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let core = if is_time {
         "2026-01-02T03:04:05Z".to_owned()
+    } else if is_duration(core) {
+        // As wide as the others, so that the columns stay.
+        "0.01s".to_owned()
     } else if core.starts_with("0x") && core.len() > 10 {
         "0x1000000abcd0001".to_owned()
     } else if core.starts_with("ada@") && !core.ends_with(".com") {

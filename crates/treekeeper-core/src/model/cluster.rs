@@ -170,6 +170,28 @@ impl StopNote {
     }
 }
 
+/// Who holds the cluster at a commit: a plain sync of another one is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// The commit.
+    pub commit: String,
+    /// Who went back to it.
+    pub by: String,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+impl Pin {
+    /// Returns what is pinned, by whom and since when, as the end of a sentence; safe to print.
+    pub fn told(&self) -> String {
+        printable(&format!(
+            "at {:.12} by {} since {}",
+            self.commit, self.by, self.at
+        ))
+        .into_owned()
+    }
+}
+
 /// The node at [`ROOTS_PATH`].
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -212,9 +234,9 @@ pub struct ClusterState {
     pub step: usize,
     /// How many there are in all.
     pub steps: usize,
-    /// A commit that the cluster is held at.
+    /// The commit that the cluster is held at, from the first transaction of a rollback until `unpin`.
     #[serde(default)]
-    pub pinned: Option<String>,
+    pub pinned: Option<Pin>,
     /// Set while an operator has stopped the cluster.
     #[serde(default)]
     pub stop: Option<StopNote>,
@@ -296,12 +318,10 @@ impl ClusterState {
         Revision::parse(self.commit.as_deref()?)
     }
 
-    /// Returns the commit that `/hosts` named before batches began to be applied, if it was one.
-    fn revision_before(&self) -> Option<Revision> {
-        match json_value(self.from.as_deref()?.as_bytes())? {
-            Value::String(text) => Revision::parse(text.as_str()?),
-            _ => None,
-        }
+    /// Returns the version that `/hosts` had before batches began to be applied.
+    pub fn version_before(&self) -> Option<ClusterVersion> {
+        let value = json_value(self.from.as_deref()?.as_bytes())?;
+        Some(ClusterVersion::from_value(&value))
     }
 
     /// Tells whether `other` says the same of the tree: who wrote it, and when, does not count.
@@ -309,6 +329,7 @@ impl ClusterState {
         self.commit == other.commit
             && self.repository == other.repository
             && self.lock == other.lock
+            && self.pinned == other.pinned
             && self.roots == other.roots
             && self.orphans == other.orphans
     }
@@ -402,6 +423,8 @@ pub struct ClusterReading {
     pub hosts: Vec<Host>,
     /// `/treekeeper/state`.
     pub state: StateReading,
+    /// The numbers of the entries below [`super::history::HISTORY_PATH`]; `None` if it isn't there or was not looked at.
+    pub history: Option<BTreeSet<u64>>,
 }
 
 impl ClusterReading {
@@ -413,12 +436,22 @@ impl ClusterReading {
         }
     }
 
+    /// Tells whether all of treekeeper's own nodes are there.
+    pub fn is_whole(&self) -> bool {
+        self.hosts_node.is_some() && self.state.is_whole() && self.history.is_some()
+    }
+
+    /// Returns the pin, if the cluster is pinned.
+    pub fn pin(&self) -> Option<&Pin> {
+        self.state.state()?.pinned.as_ref()
+    }
+
     /// Returns the commit that the cluster runs: the state's, else `/hosts`' version if it is a commit id.
     pub fn deployed(&self) -> Option<Revision> {
         let state = self.state.state();
         state
             .and_then(ClusterState::revision)
-            .or_else(|| state?.revision_before())
+            .or_else(|| state?.version_before()?.revision())
             .or_else(|| self.version().ok()?.revision())
     }
 }

@@ -5,6 +5,7 @@
 pub mod cluster;
 mod codec;
 mod data;
+pub mod history;
 pub mod links;
 pub mod lock_queue;
 mod path;

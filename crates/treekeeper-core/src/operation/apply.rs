@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::transaction::hosts_path;
 use super::{
-    CommitAnswer, Failure, Goal, Mode, OpFault, Operation, Outcome, REPLANS_MAX, Request, Stage, Timestamp,
+    CommitAnswer, Event, Failure, Goal, Mode, OpFault, Operation, Outcome, REPLANS_MAX, Request, Stage,
+    Timestamp,
 };
 use crate::gate::Blocker;
 use crate::model::ZnodePath;
@@ -18,6 +19,10 @@ impl Operation {
         self.plan = Some(plan.clone());
         if self.last_look {
             return self.looked_last();
+        }
+        if self.mode() == Mode::Apply && matches!(&self.goal, Goal::Sync(options) if options.rollback) {
+            let batches = plan::batches(&plan, &self.context.batch_limits).unwrap_or_default();
+            self.events.push(Event::Planned(plan.clone(), batches));
         }
         let over_budget = self.over_budget(&plan);
         match &self.goal {
@@ -138,6 +143,7 @@ impl Operation {
     }
 
     fn rejected(&mut self, transaction: usize, operation: Option<usize>, cause: OpFault) -> Request {
+        self.note_landed(transaction);
         self.advance(transaction);
         let Some(operation) = operation else {
             return self
@@ -146,6 +152,12 @@ impl Operation {
         let place = self.place(transaction, operation);
         if operation < self.candidates.len() && matches!(cause, OpFault::NoNode | OpFault::BadVersion) {
             return self.lock_lost();
+        }
+        if self.is_stuck(transaction, operation) {
+            return match self.overtaken(place.as_str()) {
+                Some(request) => request,
+                None => self.read_in_lock(),
+            };
         }
         if cause == OpFault::NoAuth {
             let plan = self.plan.clone().unwrap_or_default();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Event, Failure, Goal, Mode, Operation, Request, Scope, Stage, Timestamp};
 use crate::model::{LiveTree, RootScope, ZnodePath, printable};
-use crate::plan::{self, DiffOptions};
+use crate::plan::{self, DiffOptions, Secrets};
 
 impl Operation {
     /// Asks for the live subtrees that the plan is about.
@@ -67,6 +67,10 @@ impl Operation {
         if let Some(obstacle) = plan.obstacles.first() {
             let failure = Failure::new(plan::display::obstacle_text(obstacle)).with_code("TK1113");
             return self.fail(failure);
+        }
+        if matches!(self.goal, Goal::Sync(_)) && self.mode() == Mode::Apply {
+            let secrets = Secrets::Masked(&self.context.secrets);
+            self.inverse = Some(plan::inverse_digest(&plan, live, secrets));
         }
         self.tell_files();
         self.planned(Arc::new(plan), now)

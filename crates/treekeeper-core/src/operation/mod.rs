@@ -5,8 +5,10 @@
 //! can die is a gap between two calls.
 //! What a request means on the wire is the shell's business; whether it may be asked at all is decided here.
 
+mod answer;
 mod apply;
 mod edit;
+mod history;
 mod look;
 mod outcome;
 mod settle;
@@ -15,19 +17,21 @@ mod sync;
 mod tests;
 mod transaction;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use jiff::Timestamp;
 
-use crate::gate::{Policy, Relation, Target};
+use crate::gate::{Policy, Target};
 use crate::layer::{Graft, LayerLimits, Overlay};
 use crate::model::cluster::{ClusterReading, LockStyle};
-use crate::model::{DataVersion, DesiredTree, LiveTree, Revision, ZnodePath};
-use crate::plan::{BatchLimits, DeleteBudget, Plan, Trim};
-use crate::treefile::{ParseLimits, SourceFile};
+use crate::model::{DataVersion, DesiredTree, Revision, ZnodePath};
+use crate::plan::{BatchLimits, Counts, DeleteBudget, Plan, Trim};
+use crate::treefile::ParseLimits;
 
+pub use answer::{Answer, CommitAnswer, LockAnswer, OpFault};
 pub use outcome::{Event, Failure, FailureKind, Outcome, Receipt};
 
 /// What `sync`, `plan` and their flags ask for.
@@ -39,6 +43,8 @@ pub struct SyncOptions {
     pub force: bool,
     /// `--repair`: syncs an equal version too.
     pub repair: bool,
+    /// `rollback`: goes to the commit whatever history says, and pins the cluster at it.
+    pub rollback: bool,
     /// `--adopt`.
     pub adopt: bool,
     /// `--allow-rewind`, or `history = "any"`.
@@ -83,6 +89,8 @@ pub struct Context {
     pub allow_delete: Option<usize>,
     /// Bounds of transactions, and what each operation costs on the wire.
     pub batch_limits: BatchLimits,
+    /// Names of properties that look secret, beside the built-in ones.
+    pub secrets: Vec<String>,
 }
 
 /// What an `import`, `set` or `ln` wants the tree to be.
@@ -153,7 +161,7 @@ pub enum Request {
 pub enum Depth {
     /// `/hosts` and the state: enough to see that there is nothing to do.
     Versions,
-    /// The hosts below `/hosts` too.
+    /// The hosts below `/hosts`, and which entries the history has, too.
     Hosts,
 }
 
@@ -171,6 +179,8 @@ pub struct Scope {
 pub enum Op {
     /// Fails unless the node is at the data version.
     Check(ZnodePath, DataVersion),
+    /// Creates a node that must not be there.
+    Create(ZnodePath, Vec<u8>),
     /// Sets the data of a node that must be at the data version.
     Set(ZnodePath, Vec<u8>, DataVersion),
     /// Deletes a node that must be at the data version.
@@ -184,7 +194,7 @@ pub struct Transaction {
     pub head: Vec<Op>,
     /// Indexes into the plan's changes.
     pub changes: Range<usize>,
-    /// Deletion of the lock's candidates.
+    /// The history's entries, and deletion of the lock's candidates.
     pub tail: Vec<Op>,
 }
 
@@ -200,115 +210,6 @@ pub struct Commitment {
     /// The others expect versions that the first makes, and an operator who writes `/hosts` and the state in between
     /// makes the same ones: behind a marker that was refused, batches would run over an ALL STOP.
     pub in_flight_max: usize,
-}
-
-/// What the shell found.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// To start, and where there is nothing to say.
-    Done,
-    /// To `ReadCluster` and `Inquire`.
-    Cluster(ClusterReading),
-    /// To `Fetch`.
-    Fetched {
-        /// The commit.
-        revision: Revision,
-        /// The repository's root commit.
-        repository: Revision,
-    },
-    /// To `Relate`.
-    Relation(Relation),
-    /// To `ReadFiles`.
-    Files(Vec<SourceFile>),
-    /// To `AcquireLock`.
-    Lock(LockAnswer),
-    /// To `Observe`: ancestors of what was asked for are there without their data or other children.
-    Observed(Box<LiveTree>),
-    /// To `Commit`.
-    Commit(CommitAnswer),
-    /// To `CheckAccess`: each line says what is denied and where.
-    Denied(Vec<String>),
-    /// To `Settle`.
-    Settled {
-        /// Whether the candidates are still there.
-        held: bool,
-        /// The cluster after the barrier.
-        cluster: ClusterReading,
-    },
-    /// To `ReadBack`: what is not as written.
-    Differing(Vec<ZnodePath>),
-    /// To any: it could not be done, and nothing was written by trying.
-    Failed(Failure),
-}
-
-/// How taking the lock ended.
-#[derive(Clone, Debug)]
-pub enum LockAnswer {
-    /// Held: the candidates, each to be checked at version 0 in every transaction.
-    Held(Vec<ZnodePath>),
-    /// Somebody else holds it: who, and what to do.
-    Busy(Failure),
-}
-
-/// How a commitment ended.
-#[derive(Clone, Debug)]
-pub enum CommitAnswer {
-    /// All transactions were applied.
-    Applied {
-        /// The last one's transaction id, if the server told.
-        zxid: Option<crate::model::Zxid>,
-    },
-    /// The server refused one: it and all later ones were not applied, all earlier ones were.
-    Rejected {
-        /// Index of the transaction.
-        transaction: usize,
-        /// Index of the operation in it; `None` if the request was refused as a whole.
-        operation: Option<usize>,
-        /// Why.
-        cause: OpFault,
-    },
-    /// Nobody can tell by the replies how many were applied.
-    Unknown(String),
-}
-
-/// A server's reason to refuse an operation of a multi.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpFault {
-    /// The node, or a parent to create in, is not there.
-    #[error("the node is gone")]
-    NoNode,
-    /// The node is already there.
-    #[error("the node exists already")]
-    NodeExists,
-    /// The node was changed.
-    #[error("the node was changed meanwhile")]
-    BadVersion,
-    /// The node to delete has children.
-    #[error("the node has children")]
-    NotEmpty,
-    /// The ACL denies it.
-    #[error("the ACL denies it")]
-    NoAuth,
-    /// The parent is ephemeral.
-    #[error("ephemeral nodes have no children")]
-    NoChildrenForEphemerals,
-    /// Anything else.
-    #[error("{0}")]
-    Other(String),
-}
-
-impl OpFault {
-    /// Tells whether reading again and planning anew can help.
-    fn is_conflict(&self) -> bool {
-        matches!(
-            self,
-            OpFault::NoNode
-                | OpFault::NodeExists
-                | OpFault::BadVersion
-                | OpFault::NotEmpty
-                | OpFault::NoChildrenForEphemerals
-        )
-    }
 }
 
 /// How often a plan is made again when the tree changes under it (RELIABILITY.md F15).
@@ -354,6 +255,12 @@ pub struct Operation {
     goal: Goal,
     context: Context,
     stage: Stage,
+    /// When the last answer came, when the first request was made, and when the lock was asked for.
+    clock: Timestamp,
+    started: Timestamp,
+    asked_for_lock: Timestamp,
+    /// When the lock was asked for, by the server's clock.
+    locked_ms: i64,
     events: Vec<Event>,
     receipt: Receipt,
     policy: Policy,
@@ -378,6 +285,12 @@ pub struct Operation {
     told_files: bool,
     /// The node at which the server denied a transaction.
     denied: Option<ZnodePath>,
+    /// What the changes come to that landed with commitments before the one at hand.
+    landed: Counts,
+    /// The digest of the plan that would undo the one at hand.
+    inverse: Option<String>,
+    /// Entries of the history that could not be deleted.
+    stuck: BTreeSet<u64>,
     /// Set when only a look at the tree can tell whether an edit was applied.
     last_look: bool,
 }
@@ -388,7 +301,8 @@ impl Operation {
         let policy = Policy {
             force: options.force,
             adopt: options.adopt,
-            any_history: options.any_history,
+            any_history: options.any_history || options.rollback,
+            rollback: options.rollback,
             lock: context.lock,
         };
         Operation::new(Goal::Sync(options), context, policy)
@@ -408,6 +322,10 @@ impl Operation {
             goal,
             context,
             stage: Stage::Starting,
+            clock: Timestamp::UNIX_EPOCH,
+            started: Timestamp::UNIX_EPOCH,
+            asked_for_lock: Timestamp::UNIX_EPOCH,
+            locked_ms: 0,
             events: Vec::new(),
             receipt: Receipt::default(),
             policy,
@@ -427,6 +345,9 @@ impl Operation {
             told_resync: false,
             told_files: false,
             denied: None,
+            landed: Counts::default(),
+            inverse: None,
+            stuck: BTreeSet::new(),
             last_look: false,
         }
     }
@@ -440,9 +361,13 @@ impl Operation {
     ///
     /// After `Request::Done` it must not be called again.
     pub fn next(&mut self, answer: Answer, now: Timestamp) -> Request {
+        self.clock = now;
         match (self.stage, answer) {
             (_, Answer::Failed(failure)) => self.failed(failure),
-            (Stage::Starting, _) => self.ask(Stage::Reading, Request::ReadCluster(Depth::Versions)),
+            (Stage::Starting, _) => {
+                self.started = now;
+                self.ask(Stage::Reading, Request::ReadCluster(Depth::Versions))
+            }
             (Stage::Reading, Answer::Cluster(cluster)) => self.begin(cluster, now),
             (Stage::Fetching, Answer::Fetched { revision, repository }) => self.fetched(revision, repository),
             (Stage::Relating, Answer::Relation(relation)) => self.related(relation),
@@ -450,8 +375,9 @@ impl Operation {
             (Stage::ReadingHosts, Answer::Cluster(cluster)) => self.read_hosts(cluster, now),
             (Stage::Preparing, Answer::Done) => self.prepared(),
             (Stage::Locking, Answer::Lock(LockAnswer::Busy(holder))) => self.lock_busy(holder),
-            (Stage::Locking, Answer::Lock(LockAnswer::Held(candidates))) => {
+            (Stage::Locking, Answer::Lock(LockAnswer::Held { candidates, since_ms })) => {
                 self.candidates = candidates;
+                self.locked_ms = since_ms;
                 self.read_in_lock()
             }
             (Stage::LockedReading, Answer::Cluster(cluster)) => self.read_locked(cluster, now),

@@ -33,13 +33,19 @@ pub enum Event {
     LockHeld,
     /// ALL STOP.
     AllStop,
+    /// The plan of a rollback, before it is applied or refused.
+    Planned(Arc<Plan>, Vec<Batch>),
 }
 
 impl Event {
     /// Returns the line's level: `INFO`, `ERROR` or `CRITICAL`.
     pub fn level(&self) -> &'static str {
         match self {
-            Event::VcsVersion(_) | Event::ZkVersion(_) | Event::Resyncing | Event::Importing { .. } => "INFO",
+            Event::VcsVersion(_)
+            | Event::ZkVersion(_)
+            | Event::Resyncing
+            | Event::Importing { .. }
+            | Event::Planned(..) => "INFO",
             Event::NotConverged(_) | Event::LockHeld => "ERROR",
             Event::AllStop => "CRITICAL",
         }
@@ -66,6 +72,9 @@ impl fmt::Display for Event {
                 formatter.write_str("Refused to update zookeeper tree, couldn't obtain cluster lock")
             }
             Event::AllStop => formatter.write_str("ALL STOP, cluster version is None"),
+            Event::Planned(plan, batches) => {
+                formatter.write_str(&crate::plan::display::summary(plan, batches))
+            }
         }
     }
 }

@@ -68,6 +68,7 @@ impl Operation {
                 self.applied()
             }
             Fate::Part(step, steps) => {
+                self.note_landed(self.landed_since(&cluster, step));
                 self.progress = Some((step, steps));
                 self.settled_short(held, cluster, now)
             }
@@ -76,6 +77,16 @@ impl Operation {
             Fate::Untold if held => self.untold("a reply was lost"),
             Fate::Untold => self.untold("the cluster lock was taken away"),
             Fate::Nothing => self.settled_short(held, cluster, now),
+        }
+    }
+
+    /// Returns how many transactions of the commitment at hand landed, if the state says that `step` batches of ours did.
+    fn landed_since(&self, cluster: &ClusterReading, step: usize) -> usize {
+        let generation = |reading: &ClusterReading| reading.state.state().map(|state| state.generation);
+        // Each marker counts up: without one, what the state says is of an earlier commitment.
+        match generation(cluster) == generation(self.cluster()) {
+            true => 0,
+            false => step + 1,
         }
     }
 

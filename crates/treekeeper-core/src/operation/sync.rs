@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::transaction::is_pinned_at;
 use super::{Depth, Event, Failure, Goal, Mode, Operation, Outcome, Request, Stage, SyncOptions, Timestamp};
 use crate::gate::{self, Blocker, Relation, Target};
 use crate::layer;
@@ -104,6 +105,17 @@ impl Operation {
         state.lock != self.context.lock || other_repository
     }
 
+    /// Tells whether there may be something to do at an equal version.
+    fn looks_anyway(&self) -> bool {
+        let options = self.sync_options();
+        let revision = &self.target().revision;
+        let pins = || {
+            let state = self.cluster().state.state();
+            options.rollback && !state.is_some_and(|state| is_pinned_at(state, revision.as_str()))
+        };
+        options.repair || self.adopts() || pins()
+    }
+
     fn set_relation(&mut self, relation: Relation, deployed: Revision) {
         if let Some(target) = &mut self.target {
             target.relation = Some((relation, deployed));
@@ -147,9 +159,8 @@ impl Operation {
             self.events.push(Event::VcsVersion(revision.clone()));
             self.events.push(Event::ZkVersion(version.clone()));
         }
-        let repair = self.sync_options().repair || self.mode() == Mode::Plan;
-        let repair = repair || self.adopts();
-        if version.is(&revision) && !self.cluster().state.is_applying() && !repair {
+        let looks = self.mode() == Mode::Plan || self.looks_anyway();
+        if version.is(&revision) && !self.cluster().state.is_applying() && !looks {
             return self.end(Outcome::InSync);
         }
         self.ask(Stage::ReadingFiles, Request::ReadFiles(revision))
@@ -242,7 +253,8 @@ impl Operation {
             let version = Value::String(Text::from(INITIAL_VERSION));
             encode(&Properties::from_entries(vec![(Text::from("version"), version)])).unwrap_or_default()
         });
-        let state = (!self.cluster().state.is_whole()).then(|| {
+        let is_whole = self.cluster().state.is_whole() && self.cluster().history.is_some();
+        let state = (!is_whole).then(|| {
             let at = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             let mut state = ClusterState::initial(self.context.lock, &self.context.actor, &at);
             // Tells this state from one that somebody makes anew after it was removed.
@@ -256,6 +268,7 @@ impl Operation {
     pub(super) fn prepared(&mut self) -> Request {
         if self.candidates.is_empty() {
             let wait = self.context.lock_wait;
+            self.asked_for_lock = self.clock;
             return self.ask(Stage::Locking, Request::AcquireLock(wait));
         }
         self.read_in_lock()
@@ -286,9 +299,9 @@ impl Operation {
             );
         }
         let cluster = self.cluster();
-        if cluster.hosts_node.is_none() || !cluster.state.is_whole() {
+        if !cluster.is_whole() {
             // Somebody removed them after they were prepared; the number of times is bounded like that of plans.
-            return match self.overtaken("/hosts or /treekeeper/state") {
+            return match self.overtaken("/hosts or /treekeeper") {
                 Some(request) => request,
                 None => self.prepare(now),
             };
@@ -296,7 +309,7 @@ impl Operation {
         let revision = self.target().revision.clone();
         let finished =
             cluster.version().is_ok_and(|version| version.is(&revision)) && !cluster.state.is_applying();
-        if finished && !self.sync_options().repair && !self.adopts() {
+        if finished && !self.looks_anyway() {
             return self.end(Outcome::InSync);
         }
         match self.cluster().deployed() {

@@ -3,6 +3,7 @@
 //! The world knows nothing of the protocol: it hands out what a test has put into it.
 
 mod gates;
+mod history;
 mod lost;
 mod shape;
 mod superseded;
@@ -10,9 +11,12 @@ mod superseded;
 use std::collections::VecDeque;
 
 use super::*;
-use crate::model::cluster::{ClusterState, Host, HostsNode, Phase, StateReading};
-use crate::model::{ClusterVersion, LiveNode, Text, Tree, Zxid};
+use crate::gate::Relation;
+use crate::model::cluster::{ClusterState, Host, HostsNode, Phase, Pin, StateReading};
+use crate::model::history::Entry;
+use crate::model::{ClusterVersion, LiveNode, LiveTree, Text, Tree, Zxid};
 use crate::plan::Change;
+use crate::treefile::SourceFile;
 
 const OLD: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const NEW: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -44,7 +48,7 @@ impl World {
             files: vec![("a.zk", "/a\n  v = 2\n")],
             live: live(&[("/a", "{\"v\":1}")]),
             relation: Relation::Forward,
-            lock: LockAnswer::Held(vec![path("/lock/ours")]),
+            lock: held(&["/lock/ours"]),
             denied: Vec::new(),
             answers: VecDeque::new(),
             asked: Vec::new(),
@@ -241,6 +245,7 @@ fn options() -> SyncOptions {
         mode: Mode::Apply,
         force: false,
         repair: false,
+        rollback: false,
         adopt: false,
         any_history: false,
         prune_roots: false,
@@ -260,6 +265,7 @@ fn context() -> Context {
         delete_budget: DeleteBudget::default(),
         allow_delete: None,
         batch_limits: BatchLimits::default(),
+        secrets: Vec::new(),
     }
 }
 
@@ -277,6 +283,7 @@ fn cluster(hosts: &str, state: ClusterState) -> ClusterReading {
         hosts_node: Some(HostsNode::new(hosts.as_bytes(), DataVersion(3))),
         hosts: Vec::new(),
         state: StateReading::Present(Box::new(state), DataVersion(5)),
+        history: Some([3, 4].into()),
     }
 }
 
@@ -310,6 +317,21 @@ fn finished(sync_id: &str) -> ClusterState {
     state.sync_id = sync_id.to_owned();
     state.remember(sync_id, 0, NEW);
     state
+}
+
+fn pin(commit: &str) -> Pin {
+    Pin {
+        commit: commit.to_owned(),
+        by: "jim@host".to_owned(),
+        at: "then".to_owned(),
+    }
+}
+
+fn held(candidates: &[&str]) -> LockAnswer {
+    LockAnswer::Held {
+        candidates: candidates.iter().map(|text| path(text)).collect(),
+        since_ms: 1_000,
+    }
 }
 
 fn host(name: &str, version: &str) -> Host {
@@ -358,6 +380,21 @@ fn transactions(commitment: &Commitment) -> String {
 fn op(op: &Op) -> String {
     match op {
         Op::Check(path, version) => format!("check {path} @{}", version.0),
+        Op::Create(path, data) => {
+            let entry = Entry::read(data).unwrap();
+            let from = entry.from.as_deref().unwrap_or("none");
+            let (created, changed, deleted) = (entry.created, entry.changed, entry.deleted);
+            let inverse = if entry.inverse.is_some() {
+                ", can be undone"
+            } else {
+                ""
+            };
+            format!(
+                "create {path} {} of {} from {from}: {created} created, {changed} changed, {deleted} deleted{inverse}",
+                entry.kind.word(),
+                entry.commit
+            )
+        }
         Op::Set(path, data, version) if path.as_str() == "/treekeeper/state" => {
             let state: ClusterState = serde_json::from_slice(data).unwrap();
             let outcomes: Vec<&str> = state

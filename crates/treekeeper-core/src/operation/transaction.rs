@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{BATCHES_IN_FLIGHT_MAX, Commitment, Failure, Goal, Op, Operation, Timestamp, Transaction};
 use crate::model::cluster::{
-    ClusterState, Grants, HOSTS_PATH, HostsNode, Phase, ROOTS_PATH, STATE_PATH, StateReading,
+    ClusterState, Grants, HOSTS_PATH, HostsNode, Phase, Pin, ROOTS_PATH, STATE_PATH, StateReading,
 };
 use crate::model::{DataVersion, RootScope, Text, Value, ZnodePath};
 use crate::plan::{self, Plan};
@@ -43,7 +43,7 @@ impl Operation {
         if let Some(node) = &self.cluster().hosts_node {
             head.push(Op::Check(hosts_path(), node.data_version));
         }
-        let batches = self.batches(plan, &head)?;
+        let batches = self.batches(plan, &head, &self.give_back())?;
         let last = batches.len();
         let transactions = batches
             .into_iter()
@@ -76,6 +76,7 @@ impl Operation {
         };
         let revision = self.target_revision();
         let finished = self.finished_state(state, plan, now);
+        let tail: Vec<Op> = [self.history_ops(state, plan, now), self.give_back()].concat();
         let mut single_head = self.guard();
         single_head.push(set_hosts(
             hosts,
@@ -85,7 +86,7 @@ impl Operation {
         single_head.push(Op::Set(state_path(), finished.to_bytes(), *state_version));
         let batch_head = single_head.clone();
         single_head.extend(set_roots(state, &finished, state.roots_version));
-        if self.batches(plan, &single_head)?.len() <= 1 {
+        if self.batches(plan, &single_head, &tail)?.len() <= 1 {
             let same_version = cluster.version().is_ok_and(|version| version.is(&revision));
             let nothing = plan.changes.is_empty()
                 && same_version
@@ -99,7 +100,7 @@ impl Operation {
             let transaction = Transaction {
                 head: single_head,
                 changes: 0..plan.changes.len(),
-                tail: self.give_back(),
+                tail,
             };
             let transactions = if nothing { Vec::new() } else { vec![transaction] };
             return Ok(Commitment {
@@ -108,11 +109,17 @@ impl Operation {
                 in_flight_max: 1,
             });
         }
-        let batches = self.batches(plan, &batch_head)?;
+        let batches = self.batches(plan, &batch_head, &self.give_back())?;
         let applying = self.applying_state(state, hosts, batches.len(), now);
         Ok(Commitment {
             plan: plan.clone(),
-            transactions: self.marked(batches, hosts, (state, *state_version), [applying, finished]),
+            transactions: self.marked(
+                batches,
+                hosts,
+                (state, *state_version),
+                [applying, finished],
+                tail,
+            ),
             in_flight_max: BATCHES_IN_FLIGHT_MAX,
         })
     }
@@ -124,6 +131,7 @@ impl Operation {
         hosts: &HostsNode,
         (read, state_version): (&ClusterState, DataVersion),
         [mut applying, finished]: [ClusterState; 2],
+        tail: Vec<Op>,
     ) -> Vec<Transaction> {
         let revision = self.target_revision();
         let mut transactions = Vec::with_capacity(batches.len() + 2);
@@ -165,17 +173,19 @@ impl Operation {
         transactions.push(Transaction {
             head,
             changes: 0..0,
-            tail: self.give_back(),
+            tail,
         });
         transactions
     }
 
-    fn batches(&self, plan: &Plan, head: &[Op]) -> Result<Vec<Range<usize>>, Failure> {
+    fn batches(&self, plan: &Plan, head: &[Op], tail: &[Op]) -> Result<Vec<Range<usize>>, Failure> {
         let mut limits = self.context.batch_limits.clone();
-        let around = head.iter().chain(&self.give_back()).map(op_bytes).sum::<usize>();
-        let prefixes = (head.len() + self.candidates.len()) * limits.wire.chroot_bytes;
-        limits.guard_bytes = around + prefixes;
-        limits.guard_operations = head.len() + self.candidates.len();
+        let operations = head.len() + tail.len();
+        let around = head.iter().chain(tail).map(op_bytes).sum::<usize>();
+        let acls = tail.iter().filter(|op| matches!(op, Op::Create(..))).count() * limits.wire.acl_bytes;
+        let prefixes = operations * limits.wire.chroot_bytes;
+        limits.guard_bytes = around + acls + prefixes;
+        limits.guard_operations = operations;
         let batches = plan::batches(plan, &limits).map_err(|too_large| too_large_failure(&too_large))?;
         Ok(batches.into_iter().map(|batch| batch.range).collect())
     }
@@ -211,6 +221,7 @@ impl Operation {
         state.stop = None;
         state.lock = self.context.lock;
         state.grants = Grants::default();
+        self.pin(&mut state, now);
         self.sign(&mut state, now);
         state.remember(&self.context.sync_id, 0, revision.as_str());
         state
@@ -257,6 +268,8 @@ impl Operation {
             adopt: self.policy.adopt,
             prune_roots,
         };
+        // From here on: were the rollback cut off, a plain sync would bring back what it leads away from.
+        self.pin(&mut state, now);
         self.sign(&mut state, now);
         state
     }
@@ -271,6 +284,19 @@ impl Operation {
         read.roots.union(&read.orphans).filter(kept).cloned().collect()
     }
 
+    /// Pins the cluster at the commit that is rolled back to; who pinned it there before stays.
+    fn pin(&self, state: &mut ClusterState, now: Timestamp) {
+        let revision = self.target_revision();
+        if !self.sync_options().rollback || is_pinned_at(state, revision.as_str()) {
+            return;
+        }
+        state.pinned = Some(Pin {
+            commit: revision.as_str().to_owned(),
+            by: self.context.actor.clone(),
+            at: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        });
+    }
+
     fn sign(&self, state: &mut ClusterState, now: Timestamp) {
         state.sync_id = self.context.sync_id.clone();
         state.by = self.context.actor.clone();
@@ -278,11 +304,16 @@ impl Operation {
     }
 }
 
+/// Tells whether the cluster is pinned at this very commit.
+pub(super) fn is_pinned_at(state: &ClusterState, commit: &str) -> bool {
+    state.pinned.as_ref().is_some_and(|pin| pin.commit == commit)
+}
+
 impl Op {
     /// Returns the node that it is about.
     pub fn path(&self) -> &ZnodePath {
         match self {
-            Op::Check(path, _) | Op::Set(path, _, _) | Op::Delete(path, _) => path,
+            Op::Check(path, _) | Op::Create(path, _) | Op::Set(path, _, _) | Op::Delete(path, _) => path,
         }
     }
 }
@@ -293,7 +324,8 @@ fn op_bytes(op: &Op) -> usize {
     let path = 4 + op.path().as_str().len();
     match op {
         Op::Check(..) | Op::Delete(..) => HEADER_AND_VERSION + path,
-        Op::Set(_, data, _) => HEADER_AND_VERSION + path + 4 + data.len(),
+        // The flags of a create have the size of a version; its ACL is counted by those who know it.
+        Op::Create(_, data) | Op::Set(_, data, _) => HEADER_AND_VERSION + path + 4 + data.len(),
     }
 }
 

@@ -158,7 +158,8 @@ fn write_obstacle<W: Write>(out: &mut W, obstacle: &Obstacle) -> fmt::Result {
     out.write_str("}")
 }
 
-fn write_value(out: &mut impl Write, value: &Value, secrets: Secrets<'_>) -> fmt::Result {
+/// Writes a value, secrets that are nested in it masked.
+pub(super) fn write_value(out: &mut impl Write, value: &Value, secrets: Secrets<'_>) -> fmt::Result {
     match value {
         Value::Null => out.write_str("null"),
         Value::Bool(value) => write!(out, "{value}"),
@@ -207,11 +208,12 @@ fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> fmt::Result {
 }
 
 /// Writes text; lone surrogates, which strict readers refuse, become U+FFFD.
-fn text(out: &mut impl Write, text: &Text) -> fmt::Result {
+pub(super) fn text(out: &mut impl Write, text: &Text) -> fmt::Result {
     string(out, &text.to_str_lossy())
 }
 
-fn string(out: &mut impl Write, text: &str) -> fmt::Result {
+/// Writes a JSON string of plain ASCII.
+pub(super) fn string(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_str("\"")?;
     for character in text.chars() {
         match character {

@@ -5,6 +5,7 @@
 
 mod batch;
 mod diff;
+mod digest;
 pub mod display;
 pub mod json;
 mod property;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use batch::{Batch, BatchLimits, TooLarge, Wire, batches};
 pub use diff::{DiffOptions, Trim, diff};
+pub use digest::{digest, inverse_digest};
 pub use display::{DisplayOptions, Style};
 pub use property::{PropertyChange, PropertyChanges, property_changes};
 pub use spelling::Secrets;

@@ -9,6 +9,8 @@ use super::{Plain, Scene};
 use crate::checker::Who;
 use crate::world::{MILLISECOND, SECOND};
 
+const HISTORY: &str = "/treekeeper/history";
+
 /// Edits until the scene is calm.
 pub async fn editor(scene: Rc<Scene>) {
     let world = &scene.world;
@@ -28,6 +30,29 @@ pub async fn editor(scene: Rc<Scene>) {
                 3 if world.below(3) == 0 => remove_state(&scene, &client).await,
                 _ => edit(&scene, &client).await,
             }
+        }
+        client.close().await;
+    }
+}
+
+/// Fills the history with entries, about as many as it keeps, and takes some of them away now and then.
+pub async fn chronicler(scene: Rc<Scene>) {
+    let world = &scene.world;
+    let client = Plain::open(&scene, Who::Foreign, SECOND).await;
+    client.create("/treekeeper", b"{}", CreateMode::Persistent).await;
+    client.create(HISTORY, b"{}", CreateMode::Persistent).await;
+    for number in 1..world.between(97, 112) {
+        let path = format!("{HISTORY}/{number:010}");
+        client.create(&path, b"{}", CreateMode::Persistent).await;
+    }
+    client.close().await;
+    while !scene.is_calm.get() {
+        world.sleep(world.between(300 * MILLISECOND, 3 * SECOND)).await;
+        let client = Plain::open(&scene, Who::Foreign, SECOND).await;
+        let names = client.children(HISTORY).await;
+        if let Some(name) = names.first() {
+            client.delete(&format!("{HISTORY}/{name}")).await;
+            world.count("history: entry removed");
         }
         client.close().await;
     }

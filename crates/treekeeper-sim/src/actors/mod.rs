@@ -17,9 +17,9 @@ use treekeeper_core::model::cluster::LockStyle;
 
 pub use agent::agent;
 pub use author::author;
-pub use editor::editor;
+pub use editor::{chronicler, editor};
 pub use legacy::{kazoo, zktools};
-pub use operator::{operator, resume};
+pub use operator::{operator, resume, unpin};
 pub use treekeeper::{Ask, drive, sync, treekeeper};
 
 use crate::checker::Who;

@@ -15,7 +15,8 @@ pub async fn operator(scene: Rc<Scene>) {
         let wanted = match world.below(12) {
             0 => Command::Stop,
             1 => Command::Pause,
-            2..=8 => Command::Resume,
+            2..=7 => Command::Resume,
+            8..=9 => Command::Unpin,
             _ => continue,
         };
         let outcome = world.crashable(act(&scene, wanted, true)).await;
@@ -28,6 +29,11 @@ pub async fn operator(scene: Rc<Scene>) {
 /// Ends a stop, without faults.
 pub async fn resume(scene: &Rc<Scene>) {
     act(scene, Command::Resume, false).await;
+}
+
+/// Lifts a pin, without faults.
+pub async fn unpin(scene: &Rc<Scene>) {
+    act(scene, Command::Unpin, false).await;
 }
 
 async fn act(scene: &Rc<Scene>, wanted: Command, is_faulty: bool) {
@@ -51,6 +57,7 @@ async fn act(scene: &Rc<Scene>, wanted: Command, is_faulty: bool) {
             Command::Stop => "operator: stop",
             Command::Pause => "operator: pause",
             Command::Resume => "operator: resume",
+            Command::Unpin => "operator: unpin",
         });
     }
     session.close().await;

@@ -20,7 +20,7 @@ use crate::sabotage::Bug;
 use crate::world::{MILLISECOND, Micros, SECOND};
 
 /// What a sync is asked to do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ask {
     /// A plan, or a dry run.
     pub mode: Option<Mode>,
@@ -28,6 +28,8 @@ pub struct Ask {
     pub force: bool,
     /// `--repair`.
     pub repair: bool,
+    /// `rollback` to this commit.
+    pub rollback: Option<String>,
     /// `--adopt`.
     pub adopt: bool,
     /// `--allow-rewind`.
@@ -61,9 +63,9 @@ pub async fn treekeeper(scene: Rc<Scene>, lock: LockStyle) {
             edit(&scene, lock)
         } else {
             ask = drawn(&scene, ask);
-            sync(&scene, lock, ask)
+            sync(&scene, lock, &ask)
         };
-        let drive = drive(&scene, lock, ask, number, &mut mirror);
+        let drive = drive(&scene, lock, &ask, number, &mut mirror);
         match world.crashable(run(operation, number, drive)).await {
             Some(driven) => ask = after(&scene, &driven),
             None => {
@@ -88,8 +90,13 @@ fn drawn(scene: &Rc<Scene>, granted: Ask) -> Ask {
     } else {
         0
     };
+    let rollback = (world.below(10) == 0).then(|| {
+        let line = scene.repository.line(&scene.repository.tip().revision);
+        line[world.below(line.len() as u64) as usize].clone()
+    });
     Ask {
         mode,
+        rollback,
         force: granted.force || world.below(12) == 0,
         repair: world.below(6) == 0,
         prune_roots: world.below(8) == 0,
@@ -108,6 +115,7 @@ fn after(scene: &Rc<Scene>, driven: &Driven) -> Ask {
             Blocker::History { .. } => ask.any_history = true,
             Blocker::OtherRepository { .. } | Blocker::OtherLock { .. } => ask.adopt = true,
             Blocker::TooManyDeletes { planned, .. } => ask.allow_delete = Some(*planned),
+            // What the operator does about a pin is the operator's own.
             Blocker::Pinned { .. } => {}
         }
     }
@@ -115,21 +123,25 @@ fn after(scene: &Rc<Scene>, driven: &Driven) -> Ask {
 }
 
 /// Returns a sync that has not begun, and tells the checker of it.
-pub fn sync(scene: &Rc<Scene>, lock: LockStyle, ask: Ask) -> (Operation, checker::Operation) {
+pub fn sync(scene: &Rc<Scene>, lock: LockStyle, ask: &Ask) -> (Operation, checker::Operation) {
     let mode = ask.mode.unwrap_or(Mode::Apply);
     scene.world.count(match mode {
         Mode::Apply => "syncs",
         Mode::DryRun => "dry runs",
         Mode::Plan => "plans",
     });
+    if ask.rollback.is_some() {
+        scene.world.count("rollbacks");
+    }
     let options = SyncOptions {
         mode,
         force: ask.force,
         repair: ask.repair,
+        rollback: ask.rollback.is_some(),
         adopt: ask.adopt,
         any_history: ask.any_history,
         prune_roots: ask.prune_roots,
-        fixed_revision: false,
+        fixed_revision: ask.rollback.is_some(),
         overlay: Overlay::Merge,
         parse_limits: ParseLimits::default(),
         layer_limits: LayerLimits::default(),
@@ -137,7 +149,8 @@ pub fn sync(scene: &Rc<Scene>, lock: LockStyle, ask: Ask) -> (Operation, checker
     let permit = Permit {
         is_edit: false,
         force: ask.force,
-        any_history: ask.any_history,
+        any_history: ask.any_history || ask.rollback.is_some(),
+        is_rollback: ask.rollback.is_some(),
         prune_roots: ask.prune_roots,
         locks: locks(lock),
         is_dry: mode != Mode::Apply,
@@ -153,7 +166,7 @@ pub fn sync(scene: &Rc<Scene>, lock: LockStyle, ask: Ask) -> (Operation, checker
 pub fn drive<'a>(
     scene: &Rc<Scene>,
     lock: LockStyle,
-    ask: Ask,
+    ask: &Ask,
     number: checker::Operation,
     mirror: &'a mut Mirror,
 ) -> Drive<'a> {
@@ -170,6 +183,7 @@ pub fn drive<'a>(
         lock_wait: ask.lock_wait,
         repository: scene.repository.clone(),
         mirror,
+        revision: ask.rollback.clone(),
     }
 }
 
@@ -199,6 +213,7 @@ fn context(scene: &Rc<Scene>, lock: LockStyle, allow_delete: Option<usize>) -> C
             percent_max: 30,
         },
         allow_delete,
+        secrets: Vec::new(),
         batch_limits: BatchLimits {
             transaction_bytes_max,
             transaction_operations_max: setting.operations_max,

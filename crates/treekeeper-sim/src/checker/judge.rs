@@ -4,7 +4,7 @@ use memkeeper::database::{Applied, Transaction};
 use serde_json::Value;
 
 use super::mirror::{Content, path_of};
-use super::{Checker, Granted, HOSTS, Operation, QUEUES, ROOTS, STATE, is_candidate};
+use super::{Checker, Granted, HISTORY, HOSTS, Operation, QUEUES, ROOTS, STATE, is_candidate};
 use crate::commit::root_of;
 use crate::repository::Lies;
 use crate::world::SECOND;
@@ -91,7 +91,13 @@ impl Checker {
             return false;
         };
         match path.as_str() {
-            "/ZktoolsLocks" | "/ZktoolsLocks/,hosts" | "/hosts-lock" | "/treekeeper" | STATE | ROOTS => true,
+            "/ZktoolsLocks"
+            | "/ZktoolsLocks/,hosts"
+            | "/hosts-lock"
+            | "/treekeeper"
+            | STATE
+            | ROOTS
+            | HISTORY => true,
             HOSTS => Content::of(data) == Content::of(br#"{"version":"initial"}"#),
             _ => false,
         }
@@ -163,6 +169,8 @@ impl Checker {
         self.judge_version(operation, transaction, &said);
         self.judge_convergence(operation);
         self.judge_order(operation, &said);
+        self.judge_pin(operation, transaction, &said.revision);
+        self.judge_history(operation, transaction, &said.revision, said.is_end);
         if self.deployed.is_none() && !said.is_end {
             // The marker keeps what `/hosts` said before it.
             self.deployed = self
@@ -172,8 +180,7 @@ impl Checker {
                 .map(str::to_owned);
         }
         for change in &transaction.changes {
-            let path = path_of(change);
-            if !is_candidate(path) && ![HOSTS, STATE, ROOTS].contains(&path) && !self.is_preparation(change) {
+            if self.is_of_the_tree(change) {
                 self.judge_change(operation, change, &said);
             }
         }
@@ -202,6 +209,13 @@ impl Checker {
         if record.ends > 1 {
             self.blame("I5", format!("sync {} ended twice", operation.0));
         }
+    }
+
+    /// Tells whether a change is one of the tree that commits describe, and none of treekeeper's own nodes.
+    pub(super) fn is_of_the_tree(&self, change: &Applied) -> bool {
+        let path = path_of(change);
+        let is_own = is_candidate(path) || [HOSTS, STATE, ROOTS].contains(&path) || path.starts_with(HISTORY);
+        !is_own && !self.is_preparation(change)
     }
 
     /// I2: `/hosts` names the commit with the last change, and False from the first; its other properties stay.

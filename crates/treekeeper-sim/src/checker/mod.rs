@@ -3,6 +3,7 @@
 //! It knows what a commit means from the model that it was printed from, and decodes node data by itself. It must
 //! never use the code that it judges: nothing here names `treekeeper_core`.
 
+mod history;
 mod judge;
 mod mirror;
 mod told;
@@ -27,6 +28,8 @@ const HOSTS: &str = "/hosts";
 const STATE: &str = "/treekeeper/state";
 /// Where treekeeper keeps the names of what it manages.
 const ROOTS: &str = "/treekeeper/roots";
+/// Where treekeeper keeps what was deployed when.
+const HISTORY: &str = "/treekeeper/history";
 /// Where candidates of the two locks are.
 const QUEUES: [&str; 2] = ["/ZktoolsLocks/,hosts/", "/hosts-lock/"];
 
@@ -60,6 +63,8 @@ pub struct Permit {
     pub force: bool,
     /// It goes against history.
     pub any_history: bool,
+    /// It goes back to a commit, whatever the cluster is pinned at.
+    pub is_rollback: bool,
     /// It deletes top-level nodes that are no longer defined.
     pub prune_roots: bool,
     /// How many locks it takes.
@@ -88,6 +93,8 @@ struct Record {
     writes: usize,
     /// Transactions that ended a sync.
     ends: usize,
+    /// The nodes that its transactions created, set and deleted.
+    changed: [u64; 3],
     /// Which batch of how many was applied last.
     step: Option<(usize, usize)>,
     /// Whether another sync went on from what this one had left unfinished.

@@ -145,6 +145,7 @@ fn encode(transaction: &Transaction, plan: &Plan) -> Request {
 fn write(op: &Op) -> Write {
     let path = op.path().as_str().to_owned();
     match op {
+        Op::Create(_, data) => Write::Create(Create::open(path, data, CreateMode::Persistent)),
         Op::Check(_, version) => Write::Check(Check {
             path,
             version: version.0,

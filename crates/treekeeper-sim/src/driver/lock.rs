@@ -3,6 +3,7 @@
 use memkeeper::database::{Create, CreateMode, Delete, ErrorCode, Request, Response, Stat};
 use treekeeper_core::model::ZnodePath;
 use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, ROOTS_PATH, STATE_PATH};
+use treekeeper_core::model::history::HISTORY_PATH;
 use treekeeper_core::model::lock_queue::{KAZOO_LOCK, Queue, ZKTOOLS_LOCK, ZKTOOLS_ROOT};
 use treekeeper_core::operation::Failure;
 
@@ -41,6 +42,7 @@ pub async fn prepare(
         ensure(session, "/treekeeper", b"{}").await?;
         ensure(session, STATE_PATH, data).await?;
         ensure(session, ROOTS_PATH, b"{}").await?;
+        ensure(session, HISTORY_PATH, b"{}").await?;
     }
     Ok(())
 }

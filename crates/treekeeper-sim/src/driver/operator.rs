@@ -22,6 +22,8 @@ pub enum Command {
     Resume,
     /// Holds the hosts until the next sync.
     Pause,
+    /// Lifts a pin.
+    Unpin,
 }
 
 /// Carries a command out; tells whether it had something to do.
@@ -29,7 +31,7 @@ pub async fn command(session: &Session, command: Command) -> Result<bool, Troubl
     let mut sent: Option<ClusterVersion> = None;
     for _ in 0..TRIES_MAX {
         let cluster = read_cluster(session, Depth::Versions).await?;
-        if sent.is_some() && cluster.version().ok() == sent {
+        if command != Command::Unpin && sent.is_some() && cluster.version().ok() == sent {
             return Ok(true);
         }
         let Some((version, state)) = decide(command, &cluster) else {
@@ -99,6 +101,12 @@ fn decide(command: Command, cluster: &ClusterReading) -> Option<(Value, Option<B
                 });
             }
             Some((Value::Null, state))
+        }
+        Command::Unpin => {
+            let state = state.as_mut().filter(|state| state.pinned.is_some())?;
+            state.pinned = None;
+            let version = cluster.hosts_node.as_ref()?.properties.get("version")?;
+            Some((version.clone(), Some(state.clone())))
         }
         Command::Pause if is_stopped => None,
         Command::Pause => Some((Value::Bool(false), state)),

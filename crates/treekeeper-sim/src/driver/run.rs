@@ -31,6 +31,8 @@ pub struct Drive<'a> {
     pub repository: Repository,
     /// What was fetched before.
     pub mirror: &'a mut Mirror,
+    /// The commit to go to instead of the newest one.
+    pub revision: Option<String>,
 }
 
 /// How a process ended.
@@ -166,7 +168,10 @@ impl Driver<'_> {
                 let busy = lock::acquire(&mut self.session, style, wait, &mut self.candidates).await?;
                 Answer::Lock(match busy {
                     Some(holder) => LockAnswer::Busy(holder),
-                    None => LockAnswer::Held(self.candidates.clone()),
+                    None => LockAnswer::Held {
+                        candidates: self.candidates.clone(),
+                        since_ms: 1,
+                    },
                 })
             }
             Request::Observe(scope) => {
@@ -231,7 +236,7 @@ impl Driver<'_> {
         }
         let tip = self.drive.mirror.fetch(&self.drive.repository);
         Ok(Answer::Fetched {
-            revision: revision(&tip.revision),
+            revision: revision(self.drive.revision.as_ref().unwrap_or(&tip.revision)),
             repository: revision(&self.drive.repository.root()),
         })
     }

@@ -261,6 +261,7 @@ fn sync_options() -> SyncOptions {
         mode: Mode::Apply,
         force: false,
         repair: false,
+        rollback: false,
         adopt: false,
         any_history: false,
         prune_roots: false,
@@ -280,5 +281,6 @@ fn context() -> Context {
         delete_budget: DeleteBudget::default(),
         allow_delete: None,
         batch_limits: BatchLimits::default(),
+        secrets: Vec::new(),
     }
 }

@@ -1,12 +1,16 @@
 //! Every command, option and help text.
 
 mod offline;
+mod rollback;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use offline::{CompletionsArgs, ExplainArgs, FmtArgs, FormatArg, ManArgs, ParseArgs, ValidateArgs};
+use rollback::ROLLBACK_EXAMPLES;
+pub use rollback::RollbackArgs;
+
 use offline::{EXPLAIN_EXAMPLES, FMT_EXAMPLES, MAN_EXAMPLES, VALIDATE_EXAMPLES};
 
 /// GitOps for Apache ZooKeeper: keeps the tree of a cluster equal to tree files in git.
@@ -149,6 +153,20 @@ pub enum Command {
     /// Set the version of /hosts to False: hosts hold; the next sync goes on without asking for convergence, and ends
     /// the pause
     Pause,
+    /// Show the last deployments, newest first: commit, when, by whom, how many znodes, of what kind, how long
+    ///
+    /// They are kept below /treekeeper/history, the last 100 of them. With --json each also has the commit before it and
+    /// a digest of the plan that would undo it.
+    History,
+    /// Go back to an earlier commit and stay there: the cluster is pinned until `unpin`
+    ///
+    /// A rollback is a sync like any other, with the same plan, gates and lock, to a commit that may lie behind the
+    /// deployed one. It shows its plan before it applies it. A plain sync is refused from then on, so that the branch
+    /// does not bring back what the rollback leads away from; `unpin` lets it go on.
+    #[command(after_help = ROLLBACK_EXAMPLES)]
+    Rollback(RollbackArgs),
+    /// End a pin: the next sync goes to the newest commit again
+    Unpin,
     /// Look at the cluster lock
     Lock(LockArgs),
     /// Parse and merge tree files offline, and report everything that is wrong with them

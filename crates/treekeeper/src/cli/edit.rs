@@ -79,7 +79,7 @@ fn run(
 fn end(setup: &Setup, receipt: &Receipt) -> Exit {
     let exit = ui::outcome(receipt, &setup.config.secrets.names, Blocker::edit_hint);
     if let (Outcome::Applied, Some(plan), false) = (&receipt.outcome, &receipt.plan, setup.quiet) {
-        ui::say(&applied(receipt, plan));
+        ui::say(&applied(receipt, plan, "Done"));
     }
     exit
 }

@@ -12,11 +12,13 @@ mod dev_server;
 mod edit;
 mod explain;
 mod fmt;
+mod history;
 mod interrupt;
 mod lock;
 mod man;
 mod offline;
 mod operator;
+mod pin;
 mod plan;
 mod sarif;
 mod setup;
@@ -75,6 +77,9 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Stop(options) => operator::stop(&setup()?, &options),
         Command::Resume(options) => operator::resume(&setup()?, &options),
         Command::Pause => operator::pause(&setup()?),
+        Command::History => history::run(&setup()?),
+        Command::Rollback(options) => pin::rollback(&setup()?, &options),
+        Command::Unpin => pin::unpin(&setup()?),
         Command::Lock(options) => lock::run(&setup()?, &options),
         Command::Tree(options) => data::tree(&setup()?, &options),
         Command::Export(options) => data::export(&setup()?, &options),

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use treekeeper_core::gate::Blocker;
 use treekeeper_core::operation::{Mode, Outcome, Receipt};
 use treekeeper_core::plan::display::write_plan;
-use treekeeper_core::plan::{DisplayOptions, Secrets, Style, json};
+use treekeeper_core::plan::{Batch, DisplayOptions, Plan, Secrets, Style, json};
 use treekeeper_core::treefile::Diagnostic;
 
 use super::args::{PlanArgs, SyncArgs};
@@ -59,13 +59,23 @@ fn secrets(setup: &Setup, show: bool) -> Secrets<'_> {
 /// Prints the plan for people.
 pub fn print_plan(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Result<(), Problem> {
     let plan = receipt.plan.clone().unwrap_or_default();
+    print_changes(setup, &plan, &receipt.batches, show_secrets)
+}
+
+/// Prints a plan, to be applied as `batches`, for people.
+pub fn print_changes(
+    setup: &Setup,
+    plan: &Plan,
+    batches: &[Batch],
+    show_secrets: bool,
+) -> Result<(), Problem> {
     let options = DisplayOptions {
         // The stream strips colours where they are not wanted.
         style: Style::Ansi,
         secrets: secrets(setup, show_secrets),
         ..DisplayOptions::default()
     };
-    ui::print_with(|mut out| write_plan(&mut out, &plan, &receipt.batches, &options))
+    ui::print_with(|mut out| write_plan(&mut out, plan, batches, &options))
 }
 
 /// Prints how an operation ended, why, and the plan if one was made, as JSON.

@@ -191,6 +191,7 @@ impl Setup {
             lock_wait,
             delete_budget: self.delete_budget(),
             allow_delete,
+            secrets: self.config.secrets.names.clone(),
             batch_limits: BatchLimits {
                 transaction_bytes_max,
                 transaction_operations_max,

@@ -100,6 +100,22 @@ fn lagging(cluster: &ClusterReading) -> Vec<&Host> {
 
 /// Returns the sentence.
 fn sentence(cluster: &ClusterReading) -> String {
+    let condition = condition(cluster);
+    let is_stopped = cluster.version() == Ok(ClusterVersion::Stop);
+    match cluster.pin().filter(|_| !is_stopped) {
+        Some(pin) => {
+            let condition = condition.trim_end_matches('.');
+            format!(
+                "{condition}, pinned by {} since {}.",
+                plain(&pin.by),
+                plain(&pin.at)
+            )
+        }
+        None => condition,
+    }
+}
+
+fn condition(cluster: &ClusterReading) -> String {
     if cluster.hosts_node.is_none() {
         return "Never synced: there is no /hosts.".to_owned();
     }
@@ -117,11 +133,14 @@ fn sentence(cluster: &ClusterReading) -> String {
         return format!("ALL STOP{note}. `treekeeper resume` ends it.");
     }
     if let Some(state) = state.filter(|state| state.phase == Phase::Applying) {
+        let to = plain(state.to.as_deref().unwrap_or("a commit"));
+        let finishes = match state.pinned {
+            Some(_) => format!("`treekeeper rollback {to:.12}` finishes it"),
+            None => "the next sync finishes it".to_owned(),
+        };
         return format!(
-            "Incomplete: {} of {} batches of {:.12} are in the tree; the next sync finishes it.",
-            state.step,
-            state.steps,
-            plain(state.to.as_deref().unwrap_or("a commit"))
+            "Incomplete: {} of {} batches of {to:.12} are in the tree; {finishes}.",
+            state.step, state.steps
         );
     }
     if version == ClusterVersion::Paused {
@@ -184,8 +203,8 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) ->
                 state.step, state.steps
             ));
         }
-        if let Some(pinned) = &state.pinned {
-            lines.push(format!("pinned    {}", plain(pinned)));
+        if let Some(pin) = &state.pinned {
+            lines.push(format!("pinned    {}; `treekeeper unpin` lifts it", pin.told()));
         }
         if !state.orphans.is_empty() {
             let roots: Vec<String> = state
@@ -274,6 +293,7 @@ mod tests {
                 })
                 .collect(),
             state: StateReading::Absent,
+            history: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use treekeeper_core::gate::Blocker;
 use treekeeper_core::model::Revision;
-use treekeeper_core::operation::{Mode, Operation, Outcome, Receipt, SyncOptions};
+use treekeeper_core::operation::{Event, Mode, Operation, Outcome, Receipt, SyncOptions};
 use treekeeper_core::plan::{Counts, Plan};
 
 use super::args::SyncArgs;
@@ -26,7 +26,7 @@ pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
     }
     let exit = ui::outcome(&receipt, &setup.config.secrets.names, Blocker::hint);
     if !setup.quiet {
-        summary(&receipt);
+        summary(&receipt, "Synced");
     }
     Ok(exit)
 }
@@ -34,7 +34,33 @@ pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
 /// Runs a sync, dry run or plan.
 pub fn receipt(setup: &Setup, options: &SyncArgs, mode: Mode) -> Result<Receipt, Problem> {
     let repository = setup.repository(options.revision.as_deref())?;
-    operate(setup, options, mode, repository)
+    operate(
+        setup,
+        options,
+        (mode, Aim::Newest),
+        repository,
+        &mut teller(setup.quiet),
+    )
+}
+
+/// Runs a rollback to the commit that `options` name, telling each event by `tell`.
+pub fn rollback(
+    setup: &Setup,
+    options: &SyncArgs,
+    mode: Mode,
+    tell: &mut dyn FnMut(&Event),
+) -> Result<Receipt, Problem> {
+    let repository = setup.repository(options.revision.as_deref())?;
+    operate(setup, options, (mode, Aim::Back), repository, tell)
+}
+
+/// Where a sync goes.
+#[derive(Clone, Copy)]
+enum Aim {
+    /// To the newest commit, or one that is named.
+    Newest,
+    /// Back to a commit, to stay there.
+    Back,
 }
 
 /// Plans the deployed commit once more, for `status`.
@@ -44,20 +70,23 @@ pub fn drift(setup: &Setup, deployed: &Revision) -> Result<Receipt, Problem> {
         ..SyncArgs::default()
     };
     let repository = setup.repository(options.revision.as_deref())?.for_a_look();
-    operate(setup, &options, Mode::Plan, repository)
+    let tell = &mut teller(setup.quiet);
+    operate(setup, &options, (Mode::Plan, Aim::Newest), repository, tell)
 }
 
 fn operate(
     setup: &Setup,
     options: &SyncArgs,
-    mode: Mode,
+    (mode, aim): (Mode, Aim),
     repository: RepositorySource,
+    tell: &mut dyn FnMut(&Event),
 ) -> Result<Receipt, Problem> {
     let (parse_limits, layer_limits) = tree_limits(&setup.config);
     let sync = SyncOptions {
         mode,
         force: options.force,
         repair: options.repair,
+        rollback: matches!(aim, Aim::Back),
         adopt: options.adopt,
         any_history: options.allow_rewind || setup.any_history(),
         prune_roots: options.prune_roots || setup.config.delete.prune_roots,
@@ -68,11 +97,11 @@ fn operate(
     };
     let operation = Operation::sync(sync, setup.context(options.lock_wait, options.allow_delete)?);
     let world = setup.world(Some(repository));
-    setup.block_on(async { Ok(engine::run(operation, world, &mut teller(setup.quiet)).await) })
+    setup.block_on(async { Ok(engine::run(operation, world, tell).await) })
 }
 
-/// Says what was done, which is nothing the log's lines tell.
-fn summary(receipt: &Receipt) {
+/// Says what was done, which is nothing the log's lines tell; `verb` begins the sentence.
+pub fn summary(receipt: &Receipt, verb: &str) {
     if receipt.altered_by_hand && !matches!(receipt.outcome, Outcome::InSync) {
         ui::warning("the version of /hosts had been altered by hand since the last sync");
     }
@@ -91,11 +120,11 @@ fn summary(receipt: &Receipt) {
             treekeeper_core::model::printable(orphan.path.as_str())
         ));
     }
-    ui::say(&applied(receipt, plan));
+    ui::say(&applied(receipt, plan, verb));
 }
 
 /// Returns `Synced to 0defaced: 2 created, 1 changed, 0 deleted in 1 transaction.`
-pub fn applied(receipt: &Receipt, plan: &Plan) -> String {
+pub fn applied(receipt: &Receipt, plan: &Plan, verb: &str) -> String {
     let Counts { create, set, delete } = plan.counts();
     let revision = receipt
         .revision
@@ -106,11 +135,6 @@ pub fn applied(receipt: &Receipt, plan: &Plan) -> String {
         0 => String::new(),
         1 => " in 1 transaction".to_owned(),
         several => format!(" in {several} transactions"),
-    };
-    let verb = if receipt.revision.is_some() {
-        "Synced"
-    } else {
-        "Done"
     };
     format!("{verb}{revision}: {create} created, {set} changed, {delete} deleted{transactions}.")
 }

@@ -126,7 +126,10 @@ impl Driver {
         let busy = zk::acquire(&self.session, *lock, owner, wait, &mut self.lock).await?;
         Ok(Answer::Lock(match busy {
             Some(holder) => LockAnswer::Busy(holder),
-            None => LockAnswer::Held(self.lock.candidates.clone()),
+            None => LockAnswer::Held {
+                candidates: self.lock.candidates.clone(),
+                since_ms: self.lock.since_ms,
+            },
         }))
     }
 

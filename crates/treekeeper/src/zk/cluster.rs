@@ -1,10 +1,12 @@
 //! Reads the cluster's own nodes: `/hosts`, the hosts, and treekeeper's state.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use treekeeper_core::model::cluster::{
     ClusterReading, HOSTS_PATH, Host, HostsNode, ROOTS_PATH, STATE_PATH, StateReading,
 };
+use treekeeper_core::model::history::{self, HISTORY_PATH};
 use treekeeper_core::model::links::{self, Known, LinkError};
 use treekeeper_core::model::{
     ClusterVersion, DataVersion, LiveTree, Properties, Value, ZnodePath, Zxid, decode, printable,
@@ -25,7 +27,7 @@ const HOSTS_MAX: usize = 100_000;
 /// # Errors
 /// NoAuth on one of them, a missing chroot, a lost session, the request deadline.
 pub async fn read_cluster(session: &Session, depth: Depth) -> Result<ClusterReading, ZkError> {
-    let first = read_own_nodes(session).await?;
+    let first = read_own_nodes(session, depth).await?;
     let hosts = if first.names.is_empty() || depth == Depth::Versions {
         Vec::new()
     } else {
@@ -35,6 +37,7 @@ pub async fn read_cluster(session: &Session, depth: Depth) -> Result<ClusterRead
         hosts_node: first.hosts_node,
         hosts,
         state: first.state,
+        history: first.history,
     })
 }
 
@@ -42,9 +45,10 @@ struct OwnNodes {
     hosts_node: Option<HostsNode>,
     names: Vec<String>,
     state: StateReading,
+    history: Option<BTreeSet<u64>>,
 }
 
-async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
+async fn read_own_nodes(session: &Session, depth: Depth) -> Result<OwnNodes, ZkError> {
     let request = || {
         let mut reader = session.client.new_multi_reader();
         let queued = reader
@@ -52,7 +56,11 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
             .and_then(|()| reader.add_get_children(HOSTS_PATH))
             .and_then(|()| reader.add_get_data(STATE_PATH))
             .and_then(|()| reader.add_get_data("/"))
-            .and_then(|()| reader.add_get_data(ROOTS_PATH));
+            .and_then(|()| reader.add_get_data(ROOTS_PATH))
+            .and_then(|()| match depth {
+                Depth::Versions => Ok(()),
+                Depth::Hosts => reader.add_get_children(HISTORY_PATH),
+            });
         async move {
             queued?;
             match reader.commit().await {
@@ -62,16 +70,17 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
         }
     };
     let Some(results) = session.repeat("reading", HOSTS_PATH, request).await? else {
-        return read_own_nodes_singly(session).await;
+        return read_own_nodes_singly(session, depth).await;
     };
     let mut own = OwnNodes {
         hosts_node: None,
         names: Vec::new(),
         state: StateReading::Absent,
+        history: None,
     };
     let mut roots = None;
     for (index, result) in results.into_iter().enumerate() {
-        let path = [HOSTS_PATH, HOSTS_PATH, STATE_PATH, "/", ROOTS_PATH]
+        let path = [HOSTS_PATH, HOSTS_PATH, STATE_PATH, "/", ROOTS_PATH, HISTORY_PATH]
             .get(index)
             .copied()
             .unwrap_or("/");
@@ -85,7 +94,8 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
             MultiReadResult::Data { data, stat } if index == 4 => {
                 roots = Some((data, DataVersion(stat.version)));
             }
-            MultiReadResult::Children { children } => own.names = children,
+            MultiReadResult::Children { children } if index == 1 => own.names = children,
+            MultiReadResult::Children { children } => own.history = Some(numbers(&children)),
             MultiReadResult::Error { err: Error::NoNode } if index == 3 => {
                 return Err(ZkError::NoChroot(session.chroot().to_owned()));
             }
@@ -102,7 +112,7 @@ async fn read_own_nodes(session: &Session) -> Result<OwnNodes, ZkError> {
 }
 
 /// The same on a server before 3.6.
-async fn read_own_nodes_singly(session: &Session) -> Result<OwnNodes, ZkError> {
+async fn read_own_nodes_singly(session: &Session, depth: Depth) -> Result<OwnNodes, ZkError> {
     let scope = Scope {
         subtrees: Vec::new(),
         nodes: vec![fixed(HOSTS_PATH), fixed(STATE_PATH), fixed(ROOTS_PATH)],
@@ -125,11 +135,27 @@ async fn read_own_nodes_singly(session: &Session) -> Result<OwnNodes, ZkError> {
     } else {
         Vec::new()
     };
+    let history = match depth {
+        Depth::Versions => None,
+        Depth::Hosts => {
+            let list = || session.client.list_children(HISTORY_PATH);
+            match session.repeat("listing", HISTORY_PATH, list).await {
+                Ok(names) => Some(numbers(&names)),
+                Err(ZkError::NoNode(_)) => None,
+                Err(error) => return Err(error),
+            }
+        }
+    };
     Ok(OwnNodes {
         hosts_node,
         names,
         state,
+        history,
     })
+}
+
+fn numbers(names: &[String]) -> BTreeSet<u64> {
+    names.iter().filter_map(|name| history::number(name)).collect()
 }
 
 async fn read_hosts(session: &Session, mut names: Vec<String>) -> Result<Vec<Host>, ZkError> {

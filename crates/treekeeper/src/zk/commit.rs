@@ -10,7 +10,7 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use treekeeper_core::model::{ZnodePath, Zxid};
 use treekeeper_core::operation::{CommitAnswer, Commitment, Op, OpFault, Transaction};
 use treekeeper_core::plan::{Change, Plan};
-use zookeeper_client::{CreateMode, Error, MultiWriteError, MultiWriteResult, MultiWriter};
+use zookeeper_client::{CreateMode, CreateOptions, Error, MultiWriteError, MultiWriteResult, MultiWriter};
 
 use super::error::{is_definite, op_fault};
 use super::{Session, ZkError};
@@ -92,7 +92,7 @@ fn encode<'a>(
     let mut writer = session.client.new_multi_writer();
     let options = CreateMode::Persistent.with_acls(session.acls());
     for op in &transaction.head {
-        add(&mut writer, op)?;
+        add(&mut writer, op, &options)?;
     }
     for change in &plan.changes[transaction.changes.clone()] {
         match change {
@@ -106,13 +106,14 @@ fn encode<'a>(
         }
     }
     for op in &transaction.tail {
-        add(&mut writer, op)?;
+        add(&mut writer, op, &options)?;
     }
     Ok(writer)
 }
 
-fn add(writer: &mut MultiWriter<'_>, op: &Op) -> Result<(), Error> {
+fn add(writer: &mut MultiWriter<'_>, op: &Op, options: &CreateOptions<'_>) -> Result<(), Error> {
     match op {
+        Op::Create(path, data) => writer.add_create(path.as_str(), data, options),
         Op::Check(path, version) => writer.add_check_version(path.as_str(), version.0),
         Op::Set(path, data, version) => writer.add_set_data(path.as_str(), data, Some(version.0)),
         Op::Delete(path, version) => writer.add_delete(path.as_str(), Some(version.0)),

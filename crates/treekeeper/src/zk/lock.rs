@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, ROOTS_PATH, STATE_PATH};
+use treekeeper_core::model::history::HISTORY_PATH;
 use treekeeper_core::model::lock_queue::{KAZOO_LOCK, Queue, ZKTOOLS_LOCK, ZKTOOLS_ROOT};
 use treekeeper_core::model::{ZnodePath, printable};
 use treekeeper_core::operation::Failure;
@@ -25,6 +26,8 @@ const CREATE_TRIES_MAX: usize = 20;
 pub struct HeldLock {
     /// Our candidates, in the order in which they were taken.
     pub candidates: Vec<ZnodePath>,
+    /// When the first of them was created, in milliseconds since 1970 by the server's clock.
+    pub since_ms: i64,
 }
 
 /// One that wants or holds a lock.
@@ -68,6 +71,7 @@ pub async fn prepare(
         ensure(session, "/treekeeper", b"{}").await?;
         ensure(session, STATE_PATH, data).await?;
         ensure(session, ROOTS_PATH, b"{}").await?;
+        ensure(session, HISTORY_PATH, b"{}").await?;
     }
     Ok(())
 }
@@ -108,7 +112,10 @@ pub async fn acquire(
 ) -> Result<Option<Failure>, ZkError> {
     let deadline = Instant::now() + wait;
     for queue in Queue::of(style) {
-        let candidate = create_candidate(session, *queue, owner).await?;
+        let (candidate, created_ms) = create_candidate(session, *queue, owner).await?;
+        if lock.candidates.is_empty() {
+            lock.since_ms = created_ms;
+        }
         lock.candidates.push(candidate.clone());
         if let Some(holder) = wait_turn(session, *queue, candidate.name(), deadline, wait).await? {
             // If it cannot be deleted now, it goes with the session, which is closed next.
@@ -139,8 +146,9 @@ impl HeldLock {
     }
 }
 
-/// Creates our node in the queue; after a broken connection looks for it before creating another.
-async fn create_candidate(session: &Session, queue: Queue, owner: &str) -> Result<ZnodePath, ZkError> {
+/// Creates our node in the queue, and returns when it was created; after a broken connection looks for it before
+/// creating another.
+async fn create_candidate(session: &Session, queue: Queue, owner: &str) -> Result<(ZnodePath, i64), ZkError> {
     let id = uuid::Uuid::new_v4().simple().to_string();
     let directory = queue.directory();
     let prefix = format!("{directory}/{}", queue.prefix(&id));
@@ -149,7 +157,7 @@ async fn create_candidate(session: &Session, queue: Queue, owner: &str) -> Resul
     for _ in 0..CREATE_TRIES_MAX {
         let request = session.client.create(&prefix, owner.as_bytes(), &options);
         match session.once("creating", &prefix, deadline, request).await? {
-            Ok((_, sequence)) => return Ok(fixed(&format!("{prefix}{sequence}"))),
+            Ok((stat, sequence)) => return Ok((fixed(&format!("{prefix}{sequence}")), stat.ctime)),
             Err(error) if is_definite(&error) => {
                 return Err(ZkError::of("creating a candidate in", directory, &error));
             }
@@ -168,7 +176,11 @@ async fn create_candidate(session: &Session, queue: Queue, owner: &str) -> Resul
 }
 
 /// Returns the node that carries our id and is owned by our session.
-async fn find_candidate(session: &Session, directory: &str, id: &str) -> Result<Option<ZnodePath>, ZkError> {
+async fn find_candidate(
+    session: &Session,
+    directory: &str,
+    id: &str,
+) -> Result<Option<(ZnodePath, i64)>, ZkError> {
     let names = session
         .repeat("listing", directory, || session.client.list_children(directory))
         .await?;
@@ -177,8 +189,8 @@ async fn find_candidate(session: &Session, directory: &str, id: &str) -> Result<
         let stat = session
             .repeat("reading", &path, || session.client.check_stat(&path))
             .await?;
-        if stat.is_some_and(|stat| stat.ephemeral_owner == session.id()) {
-            return Ok(Some(fixed(&path)));
+        if let Some(stat) = stat.filter(|stat| stat.ephemeral_owner == session.id()) {
+            return Ok(Some((fixed(&path), stat.ctime)));
         }
     }
     Ok(None)

@@ -24,6 +24,11 @@ pub enum VersionChange {
         /// The new state, if there is one to be written.
         state: Option<Box<ClusterState>>,
     },
+    /// Set the state, and leave the version as it is.
+    ///
+    /// `/hosts` is written all the same: a state that changes alone could make the very version that a later batch of a
+    /// running sync expects, before the batch ahead of it is there.
+    Note(Box<ClusterState>),
 }
 
 /// Changes the version of `/hosts` as `decide` says from a fresh reading; reads again when others were faster.
@@ -41,17 +46,24 @@ pub async fn change_version<E: From<ZkError>>(
             // The reply was lost, not the write.
             return Ok(());
         }
-        let VersionChange::Set { version, state } = decide(&cluster)? else {
-            return Ok(());
+        let (version, state) = match decide(&cluster)? {
+            VersionChange::Nothing => return Ok(()),
+            VersionChange::Set { version, state } => {
+                sent = Some(ClusterVersion::from_value(&version));
+                (Some(version), state)
+            }
+            VersionChange::Note(state) => (None, Some(state)),
         };
-        sent = Some(ClusterVersion::from_value(&version));
         let mut writer = session.client.new_multi_writer();
-        let queued = match &cluster.hosts_node {
-            Some(node) => {
+        let kept = || cluster.hosts_node.as_ref()?.properties.get("version").cloned();
+        let queued = match (&cluster.hosts_node, version.or_else(kept)) {
+            // Without a version no sync is running.
+            (_, None) => Ok(()),
+            (Some(node), Some(version)) => {
                 let data = node.data_with_version(version);
                 writer.add_set_data(HOSTS_PATH, &data, Some(node.data_version.0))
             }
-            None => {
+            (None, Some(version)) => {
                 let properties = Properties::from_entries(vec![(Text::from("version"), version)]);
                 let data = encode(&properties).unwrap_or_default();
                 writer.add_create(

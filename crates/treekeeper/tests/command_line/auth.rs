@@ -283,7 +283,7 @@ fn a_denial_that_no_one_foresaw_leaves_a_marked_tree() {
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
     INFO Importing a.zk
-    error: ZooKeeper denies writing /a/h; 3 of 4 batches are in the tree, which is marked as incomplete
+    error[TK1104]: ZooKeeper denies writing /a/h; 3 of 4 batches are in the tree, which is marked as incomplete
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth]); the next sync repairs it: `treekeeper sync`
     ");
     assert_eq!(scene.session.json("/hosts")["version"], false);

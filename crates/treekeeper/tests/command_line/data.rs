@@ -286,6 +286,6 @@ fn tree_shows_ephemerals_and_export_does_not() {
     assert!(
         scene
             .printed(&["tree", "--all"])
-            .contains("/treekeeper\n  /roots\n")
+            .contains("/treekeeper\n  /history\n")
     );
 }

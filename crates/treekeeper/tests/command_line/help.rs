@@ -20,6 +20,10 @@ fn the_help_of_the_program() {
       resume       End a stop or a pause: put a version back
       pause        Set the version of /hosts to False: hosts hold; the next sync goes on without asking
                    for convergence, and ends the pause
+      history      Show the last deployments, newest first: commit, when, by whom, how many znodes, of
+                   what kind, how long
+      rollback     Go back to an earlier commit and stay there: the cluster is pinned until `unpin`
+      unpin        End a pin: the next sync goes to the newest commit again
       lock         Look at the cluster lock
       validate     Parse and merge tree files offline, and report everything that is wrong with them
       fmt          Put tree files into canonical form: indents, blanks around signs, line ends; comments

@@ -23,6 +23,7 @@ mod operator;
 mod output;
 mod reader;
 mod refusals;
+mod rollback;
 mod round_trips;
 mod sarif;
 mod scene;

@@ -212,12 +212,12 @@ fn every_blocker_is_told_at_once() {
     let mut reading = with_state(|state| {
         state.repository = Some(OLD.to_owned());
         state.lock = LockStyle::Kazoo;
-        state.pinned = Some(OLD.to_owned());
+        state.pinned = Some(pin(OLD));
     });
     reading.hosts = vec![host("web", "older")];
     insta::assert_snapshot!(first(reading).sync(), @"
     read fetch relate files read
-    refused: host web has not converged (older -> OLD); this tree was deployed from another repository (root commit OLD, this one has ROOT); earlier syncs of this tree took the kazoo lock, this one would take the zktools lock; the cluster is pinned at OLD
+    refused: host web has not converged (older -> OLD); this tree was deployed from another repository (root commit OLD, this one has ROOT); earlier syncs of this tree took the kazoo lock, this one would take the zktools lock; the cluster is pinned at OLD by jim@host since then
     ERROR Version mismatch detected, can't resync since host web has not converged (older -> OLD)
     ");
 }
@@ -347,7 +347,7 @@ fn nodes_that_vanish_after_they_were_prepared_are_prepared_again_but_not_for_eve
     ");
     insta::assert_snapshot!(inside(gone).sync(), @"
     read fetch relate files read prepare lock read prepare read prepare read prepare read prepare read prepare read release
-    failed: others kept changing the tree: 5 plans were overtaken, the last one at /hosts or /treekeeper/state
+    failed: others kept changing the tree: 5 plans were overtaken, the last one at /hosts or /treekeeper
     hint: find out who writes there, then run the same command again
     ");
 }

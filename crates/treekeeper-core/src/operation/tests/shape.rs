@@ -33,6 +33,7 @@ fn a_plan_that_fits_is_one_transaction() {
       create /a/new {}
       set /a {"v":2} @7
       delete /a/old @7
+      create /treekeeper/history/0000000005 sync of NEW from OLD: 1 created, 1 changed, 1 deleted, can be undone
       delete /lock/ours @0
     "#);
 }
@@ -40,7 +41,7 @@ fn a_plan_that_fits_is_one_transaction() {
 #[test]
 fn with_two_locks_both_are_checked_and_given_back_in_reverse() {
     let world = World {
-        lock: LockAnswer::Held(vec![path("/one/c1"), path("/two/c2")]),
+        lock: held(&["/one/c1", "/two/c2"]),
         ..World::new()
     };
     insta::assert_snapshot!(shape(world, |_, _| {}), @r#"
@@ -50,6 +51,7 @@ fn with_two_locks_both_are_checked_and_given_back_in_reverse() {
       set /hosts {"version":"NEW"} @3
       set /treekeeper/state Clean 0/0 at NEW from none to none, outcomes ["5555"] @5
       set /a {"v":2} @7
+      create /treekeeper/history/0000000005 sync of NEW from OLD: 0 created, 1 changed, 0 deleted, can be undone
       delete /two/c2 @0
       delete /one/c1 @0
     "#);
@@ -81,6 +83,7 @@ fn a_plan_that_does_not_fit_is_chained_behind_a_marker() {
       check /lock/ours @0
       set /hosts {"n":1,"version":"NEW"} @4
       set /treekeeper/state Clean 0/0 at NEW from none to none, outcomes ["5555"] @9
+      create /treekeeper/history/0000000005 sync of NEW from OLD: 1 created, 1 changed, 1 deleted, can be undone
       delete /lock/ours @0
     "#);
 }
@@ -117,6 +120,7 @@ fn a_marker_that_was_left_keeps_what_the_version_was_before() {
       check /lock/ours @0
       set /hosts {"version":"NEW"} @4
       set /treekeeper/state Clean 0/0 at NEW from none to none, outcomes ["5555"] @9
+      create /treekeeper/history/0000000005 sync of NEW from the first: 1 created, 1 changed, 1 deleted
       delete /lock/ours @0
     "#);
 }
@@ -132,6 +136,7 @@ fn a_tree_that_is_right_already_still_takes_the_version() {
       check /lock/ours @0
       set /hosts {"version":"NEW"} @3
       set /treekeeper/state Clean 0/0 at NEW from none to none, outcomes ["5555"] @5
+      create /treekeeper/history/0000000005 sync of NEW from OLD: 0 created, 0 changed, 0 deleted, can be undone
       delete /lock/ours @0
     "#);
 }

@@ -1,0 +1,123 @@
+//! What the shell answers to an operation's requests.
+//!
+//! Data only: what follows from an answer is decided by the operation.
+
+use super::Failure;
+use crate::gate::Relation;
+use crate::model::cluster::ClusterReading;
+use crate::model::{LiveTree, Revision, ZnodePath};
+use crate::treefile::SourceFile;
+
+/// What the shell found.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To start, and where there is nothing to say.
+    Done,
+    /// To `ReadCluster` and `Inquire`.
+    Cluster(ClusterReading),
+    /// To `Fetch`.
+    Fetched {
+        /// The commit.
+        revision: Revision,
+        /// The repository's root commit.
+        repository: Revision,
+    },
+    /// To `Relate`.
+    Relation(Relation),
+    /// To `ReadFiles`.
+    Files(Vec<SourceFile>),
+    /// To `AcquireLock`.
+    Lock(LockAnswer),
+    /// To `Observe`: ancestors of what was asked for are there without their data or other children.
+    Observed(Box<LiveTree>),
+    /// To `Commit`.
+    Commit(CommitAnswer),
+    /// To `CheckAccess`: each line says what is denied and where.
+    Denied(Vec<String>),
+    /// To `Settle`.
+    Settled {
+        /// Whether the candidates are still there.
+        held: bool,
+        /// The cluster after the barrier.
+        cluster: ClusterReading,
+    },
+    /// To `ReadBack`: what is not as written.
+    Differing(Vec<ZnodePath>),
+    /// To any: it could not be done, and nothing was written by trying.
+    Failed(Failure),
+}
+
+/// How taking the lock ended.
+#[derive(Clone, Debug)]
+pub enum LockAnswer {
+    /// Held.
+    Held {
+        /// The candidates, each to be checked at version 0 in every transaction.
+        candidates: Vec<ZnodePath>,
+        /// When the first of them was created, in milliseconds since 1970 by the server's clock.
+        since_ms: i64,
+    },
+    /// Somebody else holds it: who, and what to do.
+    Busy(Failure),
+}
+
+/// How a commitment ended.
+#[derive(Clone, Debug)]
+pub enum CommitAnswer {
+    /// All transactions were applied.
+    Applied {
+        /// The last one's transaction id, if the server told.
+        zxid: Option<crate::model::Zxid>,
+    },
+    /// The server refused one: it and all later ones were not applied, all earlier ones were.
+    Rejected {
+        /// Index of the transaction.
+        transaction: usize,
+        /// Index of the operation in it; `None` if the request was refused as a whole.
+        operation: Option<usize>,
+        /// Why.
+        cause: OpFault,
+    },
+    /// Nobody can tell by the replies how many were applied.
+    Unknown(String),
+}
+
+/// A server's reason to refuse an operation of a multi.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpFault {
+    /// The node, or a parent to create in, is not there.
+    #[error("the node is gone")]
+    NoNode,
+    /// The node is already there.
+    #[error("the node exists already")]
+    NodeExists,
+    /// The node was changed.
+    #[error("the node was changed meanwhile")]
+    BadVersion,
+    /// The node to delete has children.
+    #[error("the node has children")]
+    NotEmpty,
+    /// The ACL denies it.
+    #[error("the ACL denies it")]
+    NoAuth,
+    /// The parent is ephemeral.
+    #[error("ephemeral nodes have no children")]
+    NoChildrenForEphemerals,
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl OpFault {
+    /// Tells whether reading again and planning anew can help.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            OpFault::NoNode
+                | OpFault::NodeExists
+                | OpFault::BadVersion
+                | OpFault::NotEmpty
+                | OpFault::NoChildrenForEphemerals
+        )
+    }
+}

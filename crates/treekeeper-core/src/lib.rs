@@ -10,4 +10,5 @@ pub mod layer;
 pub mod model;
 pub mod operation;
 pub mod plan;
+pub mod snapshot;
 pub mod treefile;

@@ -1,4 +1,4 @@
-//! Runs every command of docs/operating.md, in order, and compares what it prints with what the page says.
+//! Runs every command of docs/operating.md and docs/ci.md, in order, and compares what it prints with what the page says.
 //!
 //! A block of `console` holds commands after `$ ` (going on after `> `), what they print, and `[exit code N]` where
 //! that isn't 0. A comment `<!-- zookeeper: ... -->` is what somebody else does to the cluster meanwhile; see `meanwhile`.
@@ -17,7 +17,8 @@ use support::foreign::Foreign;
 use support::repository::Repository;
 use support::server::Server;
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md");
+const OPERATING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md");
+const CI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ci.md");
 
 /// What the page shows instead of what differs from run to run.
 const ZOOKEEPER: &str = "zk1:2181/prod";
@@ -193,7 +194,7 @@ fn is_duration(word: &str) -> bool {
     number.is_some_and(|(whole, part)| digits(whole) && digits(part))
 }
 
-/// Replaces what is a time, a session, a person at a machine, or a candidate's unique name.
+/// Replaces what is a time, a session, a person at a machine, a candidate's unique name, or a secret's hash.
 fn replaced_word(word: &str) -> String {
     let core = word.trim_end_matches(|end: char| end.is_whitespace() || "(),;'\"`:.".contains(end));
     let end = &word[core.len()..];
@@ -206,6 +207,8 @@ fn replaced_word(word: &str) -> String {
         "0.01s".to_owned()
     } else if core.starts_with("0x") && core.len() > 10 {
         "0x1000000abcd0001".to_owned()
+    } else if core.len() == 8 && core.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        "1a2b3c4d".to_owned()
     } else if core.starts_with("ada@") && !core.ends_with(".com") {
         ACTOR.to_owned()
     } else {
@@ -222,8 +225,36 @@ fn replaced_word(word: &str) -> String {
 
 #[test]
 fn every_command_of_the_operators_page_does_what_the_page_says() {
-    let page = fs::read_to_string(PAGE).unwrap();
+    play(OPERATING, &mut Desk::new(), 25);
+}
+
+#[test]
+fn every_command_of_the_page_on_ci_does_what_the_page_says() {
     let mut desk = Desk::new();
+    desk.run(
+        "printf '/cms : z4m cms\n  password = %s\n  threads = 3\n  /providers\n    /blue\n    /green\n' \"'hunter2'\" > cms.zk",
+    );
+    desk.run("git add . && git commit --quiet --message Trees && git push --quiet");
+    play(CI, &mut desk, 10);
+}
+
+#[test]
+fn the_workflow_runs_no_command_that_the_page_does_not_run() {
+    let page = fs::read_to_string(CI).unwrap();
+    let run: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+    let in_workflow: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("- run: "))
+        .collect();
+    assert!(in_workflow.len() > 4, "{in_workflow:?}");
+    for command in in_workflow {
+        assert!(run.contains(&command), "{command}");
+    }
+}
+
+/// Runs every command of a page.
+fn play(path: &str, desk: &mut Desk, commands_min: usize) {
+    let page = fs::read_to_string(path).unwrap();
     let mut written = String::new();
     let (mut commands, mut different) = (0, Vec::new());
     for piece in pieces(&page) {
@@ -247,8 +278,8 @@ fn every_command_of_the_operators_page_does_what_the_page_says() {
         }
     }
     if std::env::var_os("TREEKEEPER_WRITE_DOCS").is_some() {
-        fs::write(Path::new(PAGE), written).unwrap();
+        fs::write(Path::new(path), written).unwrap();
     }
-    assert!(commands > 25, "only {commands} commands were found");
+    assert!(commands > commands_min, "only {commands} commands were found");
     assert!(different.is_empty(), "{}", different.join("\n"));
 }

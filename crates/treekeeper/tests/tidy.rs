@@ -18,6 +18,7 @@ const FLOORS: &[(&str, &[(&str, u8)])] = &[
             ("explain", 0),
             ("layer", 1),
             ("plan", 1),
+            ("snapshot", 1),
             ("gate", 1),
             ("status", 1),
             ("operation", 2),

@@ -6,6 +6,7 @@
 mod draft;
 mod finish;
 mod join;
+mod origin;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 
 use crate::model::{DesiredTree, ZnodePath};
 use crate::treefile::{self, Code, Diagnostic, FileTree, ParseLimits, SourceFile};
+
+pub use origin::{NodeOrigins, Origin, PropertyOrigins, origins};
 
 /// What the properties of a `.zkx` file do to a node that another file defines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -70,7 +70,7 @@ impl Operation {
     fn end_planned(&mut self) -> Request {
         let plan = self.plan.clone().unwrap_or_default();
         let limits = self.context.batch_limits.clone();
-        match plan::batches(&plan, &limits) {
+        match plan::batches(&self.unveiled(&plan), &limits) {
             Ok(batches) => {
                 self.receipt.batches = batches;
                 self.end(Outcome::Planned)

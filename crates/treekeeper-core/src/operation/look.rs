@@ -6,10 +6,32 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Event, Failure, Goal, Mode, Operation, Request, Scope, Stage, Timestamp};
-use crate::model::{LiveTree, RootScope, ZnodePath, printable};
-use crate::plan::{self, DiffOptions, Secrets};
+use crate::model::{LiveTree, RootScope, Veil, ZnodePath, printable};
+use crate::plan::{self, Change, DiffOptions, Plan, Secrets};
 
 impl Operation {
+    /// Plans under the veil under which the live tree will be read; only for operations that look.
+    pub fn under(mut self, veil: Veil) -> Operation {
+        self.veil = Some(veil);
+        self
+    }
+
+    /// Returns the plan with the data that would be sent, if what it has are under the veil.
+    pub(super) fn unveiled(&self, plan: &Arc<Plan>) -> Arc<Plan> {
+        let (Some(_), Some(desired)) = (&self.veil, &self.desired) else {
+            return plan.clone();
+        };
+        let mut plan = (**plan).clone();
+        for change in &mut plan.changes {
+            if let Change::Create { path, data } | Change::Set { path, data, .. } = change
+                && let Some(id) = desired.tree.find(path)
+            {
+                *data = desired.tree.content(id).data.clone();
+            }
+        }
+        Arc::new(plan)
+    }
+
     /// Asks for the live subtrees that the plan is about.
     pub(super) fn observe(&mut self) -> Request {
         let scope = match &self.goal {
@@ -94,6 +116,8 @@ impl Operation {
                     prune,
                     ..DiffOptions::default()
                 };
+                let veiled = self.veil.as_ref().map(|veil| veil.over_tree(desired));
+                let desired = veiled.as_ref().unwrap_or(desired);
                 Ok(plan::diff(desired, live, &diff_options))
             }
             Goal::Edit(options) => super::edit::plan(options, live),

@@ -27,12 +27,13 @@ pub use jiff::Timestamp;
 use crate::gate::{Policy, Target};
 use crate::layer::{Graft, LayerLimits, Overlay};
 use crate::model::cluster::{ClusterReading, LockStyle};
-use crate::model::{DataVersion, DesiredTree, Revision, ZnodePath};
+use crate::model::{DataVersion, DesiredTree, Revision, Veil, ZnodePath};
 use crate::plan::{BatchLimits, Counts, DeleteBudget, Plan, Trim};
 use crate::treefile::ParseLimits;
 
 pub use answer::{Answer, CommitAnswer, LockAnswer, OpFault};
 pub use outcome::{Event, Failure, FailureKind, Outcome, Receipt};
+pub use sync::unusable;
 
 /// What `sync`, `plan` and their flags ask for.
 #[derive(Clone, Debug)]
@@ -293,6 +294,7 @@ pub struct Operation {
     stuck: BTreeSet<u64>,
     /// Set when only a look at the tree can tell whether an edit was applied.
     last_look: bool,
+    veil: Option<Veil>,
 }
 
 impl Operation {
@@ -349,6 +351,7 @@ impl Operation {
             inverse: None,
             stuck: BTreeSet::new(),
             last_look: false,
+            veil: None,
         }
     }
 

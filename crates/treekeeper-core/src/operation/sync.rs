@@ -371,7 +371,7 @@ impl Operation {
 }
 
 /// Returns why the cluster's own nodes cannot be worked with.
-fn unusable(cluster: &ClusterReading) -> Option<Failure> {
+pub fn unusable(cluster: &ClusterReading) -> Option<Failure> {
     if let Err(fault) = cluster.version() {
         let hint = match fault {
             HostsFault::NoVersion | HostsFault::Invalid(_) => {

@@ -5,7 +5,8 @@
 use std::fmt::{self, Write};
 
 use super::property::{PropertyChange, property_changes};
-use super::spelling::{Secrets, cut, escaped, link, value_text};
+pub use super::spelling::escaped;
+use super::spelling::{Secrets, cut, link, value_text};
 use super::{Batch, Change, Obstacle, Plan, SpareReason, Spared};
 use crate::model::secret::MASK;
 use crate::model::{Text, Value, ZnodePath, decode};
@@ -79,6 +80,16 @@ pub fn write_plan(
         display.line(Colour::Red, &format!("! {}", obstacle_text(obstacle)))?;
     }
     display.summary(plan, batches)
+}
+
+/// Returns a property as a plan shows it.
+pub fn property_text(key: &Text, value: &Value, options: &DisplayOptions<'_>) -> String {
+    let mut nowhere = String::new();
+    Display {
+        out: &mut nowhere,
+        options,
+    }
+    .property(key, value)
 }
 
 /// Returns why a znode that the files don't define stays.

@@ -36,7 +36,7 @@ pub(super) fn link(key: &Text) -> Option<(&[u8], &'static str)> {
 }
 
 /// Returns `text` with every character escaped that is not plainly visible.
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         let code = u32::from(character);

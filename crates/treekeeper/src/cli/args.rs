@@ -1,5 +1,6 @@
 //! Every command, option and help text.
 
+mod blame;
 mod offline;
 mod rollback;
 
@@ -7,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use blame::BLAME_EXAMPLES;
+pub use blame::BlameArgs;
 pub use offline::{CompletionsArgs, ExplainArgs, FmtArgs, FormatArg, ManArgs, ParseArgs, ValidateArgs};
 use rollback::ROLLBACK_EXAMPLES;
 pub use rollback::RollbackArgs;
@@ -144,6 +147,9 @@ pub enum Command {
     Sync(SyncArgs),
     /// Show what sync would do, per znode and property
     Plan(PlanArgs),
+    /// Tell where a znode or a property comes from: file and line, the commit that wrote it, and whether it is live so
+    #[command(after_help = BLAME_EXAMPLES)]
+    Blame(BlameArgs),
     /// Say in one sentence how the cluster is, then versions, hosts and the lock
     Status,
     /// ALL STOP: set the version of /hosts to None, so that no host deploys and no sync goes on
@@ -270,9 +276,26 @@ pub struct PlanArgs {
     /// Plan the deletion of top-level znodes that earlier commits defined and this one doesn't
     #[arg(long)]
     pub prune_roots: bool,
+    /// How to show it [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<PlanFormatArg>,
+    /// Plan over a snapshot of `export --snapshot` instead of the live tree; - is standard input. No ZooKeeper is asked
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
     /// Show secrets (on a terminal only)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "against")]
     pub show_secrets: bool,
+}
+
+/// How `plan` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormatArg {
+    /// For people
+    Text,
+    /// As --json
+    Json,
+    /// A comment for a pull request, of at most 60,000 bytes
+    Markdown,
 }
 
 /// Options of `stop`.
@@ -340,6 +363,10 @@ pub struct ExportArgs {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write a snapshot for `plan --against` instead, - for standard output: the managed tree, PATH's top-level znode,
+    /// hosts and state, with hashes in place of secrets
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ephemeral", "name", "plain", "all", "output"])]
+    pub snapshot: Option<PathBuf>,
 }
 
 /// Options of `import`.

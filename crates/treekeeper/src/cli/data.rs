@@ -9,6 +9,7 @@ use treekeeper_core::treefile::{PrintOptions, print};
 
 use super::args::{ExportArgs, GetArgs, ResolveArgs, TreeArgs};
 use super::setup::Setup;
+use super::snapshot;
 use super::ui::{self, Exit, Problem};
 use crate::zk::{self, ReadMethod, Session};
 
@@ -28,6 +29,9 @@ pub fn tree(setup: &Setup, options: &TreeArgs) -> Result<Exit, Problem> {
 
 /// Prints or writes the live tree as a tree file.
 pub fn export(setup: &Setup, options: &ExportArgs) -> Result<Exit, Problem> {
+    if let Some(file) = &options.snapshot {
+        return snapshot::export(setup, options, file);
+    }
     let print_options = PrintOptions {
         ephemeral: options.ephemeral,
         name: options.name.clone(),

@@ -3,7 +3,9 @@
 //! Floor 6. Commands put an operation together, run it, and print; they never speak to ZooKeeper or git on their
 //! own but through `engine`, `zk` and `git`.
 
+mod against;
 mod args;
+mod blame;
 mod completions;
 mod config;
 mod data;
@@ -16,12 +18,15 @@ mod history;
 mod interrupt;
 mod lock;
 mod man;
+mod markdown;
 mod offline;
 mod operator;
 mod pin;
 mod plan;
+mod private_file;
 mod sarif;
 mod setup;
+mod snapshot;
 mod status;
 mod sync;
 mod ui;
@@ -72,7 +77,11 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Demo(options) => demo::run(&global, &options),
         Command::DevServer(options) => dev_server::run(&global, &options),
         Command::Sync(options) => sync::run(&setup()?, &options),
-        Command::Plan(options) => plan::run(&setup()?, &options),
+        Command::Plan(options) => match &options.against {
+            Some(file) => against::run(&global, &options, file),
+            None => plan::run(&setup()?, &options),
+        },
+        Command::Blame(options) => blame::run(&setup()?, &options),
         Command::Status => status::run(&setup()?),
         Command::Stop(options) => operator::stop(&setup()?, &options),
         Command::Resume(options) => operator::resume(&setup()?, &options),

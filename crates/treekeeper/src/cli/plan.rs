@@ -8,7 +8,9 @@ use treekeeper_core::plan::display::write_plan;
 use treekeeper_core::plan::{Batch, DisplayOptions, Plan, Secrets, Style, json};
 use treekeeper_core::treefile::Diagnostic;
 
-use super::args::{PlanArgs, SyncArgs};
+use super::against::Against;
+use super::args::{PlanArgs, PlanFormatArg, SyncArgs};
+use super::markdown;
 use super::setup::Setup;
 use super::sync;
 use super::ui::{self, Exit, Problem};
@@ -21,14 +23,43 @@ pub fn run(setup: &Setup, options: &PlanArgs) -> Result<Exit, Problem> {
         ..SyncArgs::default()
     };
     let receipt = sync::receipt(setup, &flags, Mode::Plan)?;
-    if setup.json {
-        print_json(setup, &receipt, options.show_secrets)?;
+    tell(setup, options, &receipt, None)
+}
+
+/// Returns how the plan is to be shown: `--json` is `--format json`.
+fn format(setup: &Setup, options: &PlanArgs) -> Result<PlanFormatArg, Problem> {
+    match (options.format, setup.json) {
+        (None, false) => Ok(PlanFormatArg::Text),
+        (None | Some(PlanFormatArg::Json), true) => Ok(PlanFormatArg::Json),
+        (Some(format), false) => Ok(format),
+        (Some(_), true) => Err(Problem::usage("--json is --format json: give one of the two")),
+    }
+}
+
+/// Shows a plan, live or over a snapshot, and returns the exit code.
+pub fn tell(
+    setup: &Setup,
+    options: &PlanArgs,
+    receipt: &Receipt,
+    against: Option<&Against>,
+) -> Result<Exit, Problem> {
+    let format = format(setup, options)?;
+    let names = &setup.config.secrets.names;
+    match format {
+        PlanFormatArg::Json => print_json_against(setup, receipt, options.show_secrets, against)?,
+        PlanFormatArg::Markdown => {
+            ui::print_bytes(markdown::comment(receipt, names, against).as_bytes())?;
+        }
+        PlanFormatArg::Text => {}
+    }
+    if let (Some(against), false) = (against, setup.quiet) {
+        ui::say(&format!("Planned over {}, by {}.", against.told(), against.by));
     }
     if !matches!(receipt.outcome, Outcome::Planned) {
-        return Ok(ui::outcome(&receipt, &setup.config.secrets.names, Blocker::hint));
+        return Ok(ui::outcome(receipt, names, Blocker::hint));
     }
-    if !setup.json {
-        print_plan(setup, &receipt, options.show_secrets)?;
+    if format == PlanFormatArg::Text {
+        print_plan(setup, receipt, options.show_secrets)?;
     }
     if receipt.altered_by_hand {
         ui::warning("the version of /hosts has been altered by hand since the last sync");
@@ -80,9 +111,18 @@ pub fn print_changes(
 
 /// Prints how an operation ended, why, and the plan if one was made, as JSON.
 pub fn print_json(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Result<(), Problem> {
+    print_json_against(setup, receipt, show_secrets, None)
+}
+
+fn print_json_against(
+    setup: &Setup,
+    receipt: &Receipt,
+    show_secrets: bool,
+    against: Option<&Against>,
+) -> Result<(), Problem> {
     let secrets = secrets(setup, show_secrets);
     let (outcome, reasons) = ending(receipt, &setup.config.secrets.names);
-    let head = serde_json::json!({
+    let mut head = serde_json::json!({
         "schema": 1,
         "outcome": outcome,
         "reasons": reasons,
@@ -90,6 +130,13 @@ pub fn print_json(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Resul
         "warnings": receipt.warnings,
         "revision": receipt.revision.as_ref().map(ToString::to_string),
     });
+    if let Some(against) = against {
+        head["snapshot"] = serde_json::json!({
+            "taken": against.taken,
+            "by": against.by,
+            "age_seconds": against.age_seconds,
+        });
+    }
     ui::print_with(|mut out| {
         let head = head.to_string();
         write!(out, "{},\n\"plan\":", head.trim_end_matches('}'))?;

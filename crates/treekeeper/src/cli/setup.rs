@@ -50,7 +50,20 @@ impl Setup {
     pub fn new(global: &Global) -> Result<Setup, Problem> {
         let config = config::read(global.config.as_deref())?;
         let session = session_options(global, &config)?;
-        Ok(Setup {
+        Ok(Setup::of(global, config, session))
+    }
+
+    /// Reads the configuration for a command that asks no server: credentials are not looked at.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    pub fn without_server(global: &Global) -> Result<Setup, Problem> {
+        let config = config::read(global.config.as_deref())?;
+        Ok(Setup::of(global, config, SessionOptions::default()))
+    }
+
+    fn of(global: &Global, config: Config, session: SessionOptions) -> Setup {
+        Setup {
             session,
             lock: global
                 .lock
@@ -70,7 +83,7 @@ impl Setup {
                 .clone()
                 .or_else(|| config.git.mirror.clone()),
             config,
-        })
+        }
     }
 
     /// Runs what needs a server on a runtime of its own.

@@ -81,6 +81,17 @@ fn operate(
     repository: RepositorySource,
     tell: &mut dyn FnMut(&Event),
 ) -> Result<Receipt, Problem> {
+    let operation = operation(setup, options, mode, aim)?;
+    let world = setup.world(Some(repository));
+    setup.block_on(async { Ok(engine::run(operation, world, tell).await) })
+}
+
+/// Returns a plan of the newest commit, or of the one that `options` name, that has not begun.
+pub fn planning(setup: &Setup, options: &SyncArgs) -> Result<Operation, Problem> {
+    operation(setup, options, Mode::Plan, Aim::Newest)
+}
+
+fn operation(setup: &Setup, options: &SyncArgs, mode: Mode, aim: Aim) -> Result<Operation, Problem> {
     let (parse_limits, layer_limits) = tree_limits(&setup.config);
     let sync = SyncOptions {
         mode,
@@ -95,9 +106,8 @@ fn operate(
         parse_limits,
         layer_limits,
     };
-    let operation = Operation::sync(sync, setup.context(options.lock_wait, options.allow_delete)?);
-    let world = setup.world(Some(repository));
-    setup.block_on(async { Ok(engine::run(operation, world, tell).await) })
+    let context = setup.context(options.lock_wait, options.allow_delete)?;
+    Ok(Operation::sync(sync, context))
 }
 
 /// Says what was done, which is nothing the log's lines tell; `verb` begins the sentence.

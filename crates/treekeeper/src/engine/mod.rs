@@ -2,6 +2,7 @@
 //!
 //! Floor 4. No decision is made here; a request is performed or its failure reported.
 
+mod against;
 mod source;
 
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use treekeeper_core::operation::{
     Answer, Depth, Event, Failure, LockAnswer, Operation, Outcome, Receipt, Request, Timestamp,
 };
 
+pub use against::run_against;
 pub use source::{RepositorySource, failure};
 
 use crate::zk::{self, HeldLock, ReadMethod, Session, SessionOptions, ZkError};

@@ -7,7 +7,7 @@ use treekeeper_core::model::{Revision, printable};
 use treekeeper_core::operation::Failure;
 use treekeeper_core::treefile::SourceFile;
 
-use crate::git::{GitError, GitOptions, Mirror, ReadLimits};
+use crate::git::{Blamed, GitError, GitOptions, Mirror, ReadLimits};
 
 /// How long a look waits for the remote.
 const LOOK_FETCH_MAX: Duration = Duration::from_secs(10);
@@ -77,6 +77,22 @@ impl RepositorySource {
     /// A mirror that cannot be read.
     pub fn relation(&mut self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
         self.mirror()?.relation(deployed, target).map_err(failure)
+    }
+
+    /// Returns the commit that last changed a line of a tree file.
+    ///
+    /// # Errors
+    /// A mirror that cannot be read.
+    pub fn blame(&mut self, revision: &Revision, file: &str, line: usize) -> Result<Blamed, Failure> {
+        self.mirror()?.blame(revision, file, line).map_err(failure)
+    }
+
+    /// Tells whether `ancestor` is `descendant`, or a commit behind it.
+    ///
+    /// # Errors
+    /// A mirror that cannot be read.
+    pub fn is_behind(&mut self, ancestor: &Revision, descendant: &Revision) -> Result<bool, Failure> {
+        self.mirror()?.is_behind(ancestor, descendant).map_err(failure)
     }
 
     /// Returns the tree files at `revision`, `.zk` first, each group sorted.

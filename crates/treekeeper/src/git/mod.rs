@@ -6,6 +6,7 @@
 //! Everything that comes out of a repository (names, subjects, branch names, what git prints) is hostile text.
 //! Messages of [`GitError`] are escaped already; [`CommitInfo`] is not: print it through [`escape`].
 
+mod blame;
 mod directory;
 mod error;
 mod history;
@@ -19,6 +20,7 @@ mod refs;
 mod text;
 mod url;
 
+pub use blame::Blamed;
 pub use directory::{read_directory, read_files};
 pub use error::{EntryKind, GitError, HeadKind, Limit};
 pub use history::{CommitInfo, Relation};

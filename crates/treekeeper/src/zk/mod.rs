@@ -22,7 +22,7 @@ pub use commit::{commit, settle};
 pub use error::ZkError;
 pub use history::{Recorded, read_history};
 pub use lock::{Contender, HeldLock, acquire, contenders, prepare};
-pub use observe::{ReadMethod, differing, observe};
+pub use observe::{ReadMethod, differing, observe, top_level};
 pub use operator::{VersionChange, change_host_property, change_version};
 pub use playground::{Playground, converge};
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};

@@ -14,6 +14,22 @@ use zookeeper_client::{Error, MultiReadResult, Stat};
 
 use super::{Session, ZkError};
 
+/// Returns the names of the top-level znodes, sorted.
+///
+/// # Errors
+/// NoAuth, a lost session, the request deadline, a chroot that is not there.
+pub async fn top_level(session: &Session) -> Result<Vec<String>, ZkError> {
+    let listed = session
+        .repeat("listing", "/", || session.client.list_children("/"))
+        .await;
+    let mut names = match listed {
+        Err(ZkError::NoNode(_)) => return Err(ZkError::NoChroot(session.chroot().to_owned())),
+        listed => listed?,
+    };
+    names.sort();
+    Ok(names)
+}
+
 /// How a tree is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadMethod {

@@ -6,7 +6,7 @@ use crate::support::treekeeper::Treekeeper;
 
 #[test]
 fn the_help_of_the_program() {
-    assert_snapshot!(Treekeeper::offline().stdout(&["--help"]), @"
+    assert_snapshot!(Treekeeper::offline().stdout(&["--help"]), @r"
     GitOps for Apache ZooKeeper: keeps the tree of a cluster equal to tree files in git
 
     Usage: treekeeper [OPTIONS] <COMMAND>
@@ -14,6 +14,8 @@ fn the_help_of_the_program() {
     Commands:
       sync         Make the live tree what the newest commit says, and set the version of /hosts to it
       plan         Show what sync would do, per znode and property
+      blame        Tell where a znode or a property comes from: file and line, the commit that wrote it,
+                   and whether it is live so
       status       Say in one sentence how the cluster is, then versions, hosts and the lock
       stop         ALL STOP: set the version of /hosts to None, so that no host deploys and no sync goes
                    on

@@ -7,8 +7,10 @@
 mod support;
 
 mod access;
+mod against;
 mod auth;
 mod bad_files;
+mod blame;
 mod data;
 mod demo;
 mod dev_server;
@@ -18,6 +20,7 @@ mod foreground;
 mod help;
 mod history;
 mod man;
+mod markdown;
 mod minimal;
 mod operator;
 mod output;

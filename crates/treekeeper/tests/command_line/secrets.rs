@@ -68,6 +68,11 @@ fn secret_values_are_never_told() {
         &["status"],
         &["status", "--json"],
         &["lock", "show"],
+        &["plan", "--format", "markdown"],
+        &["export", "--snapshot", "-"],
+        &["blame", "/a"],
+        &["blame", "/a", "house_number"],
+        &["blame", "/a", "password", "--json"],
     ] {
         run(arguments, 0);
     }

@@ -237,7 +237,9 @@ impl Operation {
         let revision = self.target_revision();
         let mut state = read.clone();
         state.generation += 1;
-        if state.phase == Phase::Clean {
+        // A syncer that knows no state may have deployed a commit while batches of an earlier sync were left.
+        let names_a_commit = || self.cluster().version().is_ok_and(|version| version.revision().is_some());
+        if state.phase == Phase::Clean || names_a_commit() {
             state.from = hosts.properties.get("version").map(|version| {
                 let mut json = Vec::new();
                 crate::model::write_json(version, &mut json);

@@ -125,6 +125,23 @@ fn a_marker_that_was_left_keeps_what_the_version_was_before() {
     "#);
 }
 
+/// A syncer that knows no state went over batches that were left; the simulator's seed 106124.
+#[test]
+fn a_commit_that_others_deployed_over_batches_is_kept_by_the_next_marker() {
+    let mut left = applying("dead", 1, 4);
+    (left.commit, left.from) = (None, Some("false".to_owned()));
+    let world = World {
+        readings: VecDeque::from([cluster(&format!("{{\"version\":\"{OLD}\"}}"), left)]),
+        ..three_kinds()
+    };
+    let shape = shape(world, tiny);
+    let marker = shape.lines().find(|line| line.contains("Applying 0/3"));
+    insta::assert_snapshot!(
+        marker.unwrap_or_default().trim(),
+        @r#"set /treekeeper/state Applying 0/3 at none from "OLD" to NEW, outcomes [] @5"#
+    );
+}
+
 #[test]
 fn a_tree_that_is_right_already_still_takes_the_version() {
     let world = World {

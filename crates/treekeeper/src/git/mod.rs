@@ -26,5 +26,6 @@ pub use error::{EntryKind, GitError, HeadKind, Limit};
 pub use history::{CommitInfo, Relation};
 pub use mirror::Mirror;
 pub use options::{Environment, GitOptions, ProcessLimits, ReadLimits};
+pub use read::{Entry, read_listing};
 pub use text::escape;
 pub use url::GitUrl;

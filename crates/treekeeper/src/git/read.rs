@@ -18,14 +18,22 @@ const DEPTH_MAX: usize = 64;
 /// What `cat-file` prints around a blob, at most: an id, the type, the size, two ends of lines.
 const FRAME_BYTES_MAX: u64 = 128;
 
-/// One entry of a tree.
+/// One entry of a tree, as git lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     kind: EntryKind,
     id: String,
-    /// Only blobs have one.
-    bytes: Option<u64>,
-    name: Vec<u8>,
+    /// Its size; only files have one, and only where it was asked for.
+    pub bytes: Option<u64>,
+    /// Its name: any bytes but NUL.
+    pub name: Vec<u8>,
+}
+
+impl Entry {
+    /// Tells whether it is a regular file.
+    pub fn is_file(&self) -> bool {
+        self.kind == EntryKind::File
+    }
 }
 
 /// Whether the sizes of blobs are asked for, which costs git a look at each.
@@ -81,13 +89,8 @@ impl Mirror {
             .chain(long)
             .chain([tree]);
         let output = self.git(arguments, Input::Empty)?;
-        let lines = output.split(|byte| *byte == 0).filter(|line| !line.is_empty());
-        lines
-            .map(|line| {
-                let entry = parse_entry(line, sizes);
-                entry.ok_or_else(|| self.damaged(format!("can't read the entry {}", escape_bytes(line))))
-            })
-            .collect()
+        parse_listing(&output, sizes)
+            .map_err(|line| self.damaged(format!("can't read the entry {}", escape_bytes(line))))
     }
 
     /// Picks the tree files, with their names, and holds them against the limits.
@@ -285,6 +288,19 @@ pub(crate) fn check_total(sizes: impl Iterator<Item = u64>, limits: &ReadLimits)
         }),
         false => Ok(()),
     }
+}
+
+/// Reads what `git ls-tree -z -l` prints.
+///
+/// # Errors
+/// The record that is not one.
+pub fn read_listing(output: &[u8]) -> Result<Vec<Entry>, &[u8]> {
+    parse_listing(output, Sizes::Wanted)
+}
+
+fn parse_listing(output: &[u8], sizes: Sizes) -> Result<Vec<Entry>, &[u8]> {
+    let lines = output.split(|byte| *byte == 0).filter(|line| !line.is_empty());
+    lines.map(|line| parse_entry(line, sizes).ok_or(line)).collect()
 }
 
 /// Reads `MODE TYPE ID[ SIZE]\tNAME`; a blob without a size is one that git can't find.

@@ -238,7 +238,11 @@ impl Operation {
         let mut state = read.clone();
         state.generation += 1;
         // A syncer that knows no state may have deployed a commit while batches of an earlier sync were left.
-        let names_a_commit = || self.cluster().version().is_ok_and(|version| version.revision().is_some());
+        let names_a_commit = || {
+            self.cluster()
+                .version()
+                .is_ok_and(|version| version.revision().is_some())
+        };
         if state.phase == Phase::Clean || names_a_commit() {
             state.from = hosts.properties.get("version").map(|version| {
                 let mut json = Vec::new();

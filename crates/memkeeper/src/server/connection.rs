@@ -4,7 +4,7 @@
 //! here about the tree; a connection only ever ends itself.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ const STUCK_MAX: Duration = Duration::from_secs(30);
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
 /// Serves one connection from its first byte to its last.
-pub(super) async fn run(mut stream: TcpStream, address: IpAddr, shared: Arc<Shared>) {
+pub(super) async fn run(mut stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
     // An option that only makes small replies faster; a connection that is gone already will show by itself.
     let _ = stream.set_nodelay(true);
     let (reader, writer) = stream.split();
@@ -45,7 +45,7 @@ pub(super) async fn run(mut stream: TcpStream, address: IpAddr, shared: Arc<Shar
 async fn serve(
     input: &mut Input<'_>,
     output: &mut Output<'_>,
-    address: IpAddr,
+    address: SocketAddr,
     shared: &Shared,
 ) -> io::Result<()> {
     let until = Instant::now() + shared.options.greeting_max;

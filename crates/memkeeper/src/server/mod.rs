@@ -213,7 +213,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, shutdown: impl Futur
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) if connections.len() < shared.options.connections_max => {
-                    connections.spawn(connection::run(stream, address.ip(), Arc::clone(&shared)));
+                    connections.spawn(connection::run(stream, address, Arc::clone(&shared)));
                 }
                 Ok(_) => {}
                 Err(_) => sleep(ACCEPT_PAUSE).await,

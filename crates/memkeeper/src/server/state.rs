@@ -4,7 +4,7 @@
 //! is always behind the reply that left its watch and before the reply of the write that fired it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -49,6 +49,7 @@ pub(super) struct State {
 #[derive(Debug)]
 struct Client {
     session: SessionId,
+    address: SocketAddr,
     outbox: Arc<Outbox>,
 }
 
@@ -92,13 +93,13 @@ impl Shared {
     }
 
     /// Opens or reopens a session. Its greeting is the first item of the connection's outbox.
-    pub(super) fn open(&self, connect: &Connect, wants: Wants, address: IpAddr) -> Opening {
+    pub(super) fn open(&self, connect: &Connect, wants: Wants, address: SocketAddr) -> Opening {
         let mut state = lock(&self.state);
         if connect.session != SessionId::NONE {
             // The real server cuts the older connection even if the newcomer turns out to have a wrong password.
             state.cut_session(connect.session);
         }
-        match state.database.connect(connect, address, self.clock.now()) {
+        match state.database.connect(connect, address.ip(), self.clock.now()) {
             Connected::Ahead => Opening::Dropped,
             Connected::Expired => Opening::Refused,
             Connected::Open {
@@ -114,6 +115,7 @@ impl Shared {
                 let outbox = Arc::new(outbox);
                 let client = Client {
                     session,
+                    address,
                     outbox: Arc::clone(&outbox),
                 };
                 state.connections.insert(connection, client);
@@ -207,6 +209,13 @@ impl Shared {
     pub(super) fn observe<T>(&self, look: impl FnOnce(&Database, usize) -> T) -> T {
         let state = lock(&self.state);
         look(&state.database, state.connections.len())
+    }
+
+    /// Returns who is connected: each client's address and session.
+    pub(super) fn clients(&self) -> Vec<(SocketAddr, SessionId)> {
+        let state = lock(&self.state);
+        let clients = state.connections.values();
+        clients.map(|client| (client.address, client.session)).collect()
     }
 }
 

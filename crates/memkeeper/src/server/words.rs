@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use super::state::Shared;
-use crate::database::Database;
+use crate::database::{Database, SessionId};
 
 /// What memkeeper says its version is: the release of Apache ZooKeeper that it does as, then itself.
 const VERSION: &str = concat!(
@@ -23,6 +23,7 @@ pub(super) enum Word {
     Stat,
     Mntr,
     Conf,
+    Cons,
     Envi,
     Isro,
 }
@@ -36,6 +37,7 @@ impl Word {
             b"stat" => Word::Stat,
             b"mntr" => Word::Mntr,
             b"conf" => Word::Conf,
+            b"cons" => Word::Cons,
             b"envi" => Word::Envi,
             b"isro" => Word::Isro,
             _ => return None,
@@ -48,6 +50,7 @@ impl Word {
             Word::Ruok => "imok".to_owned(),
             Word::Isro => "rw".to_owned(),
             Word::Conf => configuration(shared),
+            Word::Cons => connections(shared),
             Word::Envi => format!("Environment:\nzookeeper.version={VERSION}\n"),
             Word::Srvr | Word::Stat | Word::Mntr => {
                 let traffic = Traffic::of(shared);
@@ -109,6 +112,12 @@ fn monitor(database: &Database, connections: usize, traffic: Traffic) -> String 
         let _ = writeln!(text, "{key}\t{value}");
     }
     text
+}
+
+/// Returns a line for each connection, with nothing of what the real server counts of it.
+fn connections(shared: &Shared) -> String {
+    let line = |(address, session): (_, SessionId)| format!(" /{address}[1](sid=0x{:x})\n", session.0);
+    shared.clients().into_iter().map(line).collect()
 }
 
 fn configuration(shared: &Shared) -> String {

@@ -65,6 +65,15 @@ fn mntr_has_the_keys_of_the_real_server() {
 }
 
 #[test]
+fn cons_tells_who_is_connected() {
+    let server = server();
+    let _client = Raw::connect(&server);
+    let text = ask(&server, "cons");
+    let port = text.find(":").map_or(0, |start| start + 1)..text.find("[").unwrap_or(0);
+    insta::assert_snapshot!(text.replace(&text[port], "PORT"), @" /127.0.0.1:PORT[1](sid=0x1000000000000001)");
+}
+
+#[test]
 fn conf_tells_the_bounds() {
     let options = ServerOptions {
         connections_max: 7,

@@ -3,7 +3,9 @@
 //! A gate never waits and never looks anything up: it judges one reading of the cluster.
 //! It returns every reason, not the first, so that an operator sees the whole list at once.
 
-use crate::model::cluster::{ClusterReading, LockStyle, Pin, StateReading, StopNote};
+use crate::model::cluster::{
+    AilingHost, ClusterReading, ERRORS_TOLD_MAX, LockStyle, Pin, StateReading, StopNote,
+};
 use crate::model::{ClusterVersion, DataVersion, Revision, printable};
 use crate::treefile::Code;
 
@@ -26,10 +28,14 @@ pub enum Relation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Blocker {
     /// An operator, or an agent, stopped the cluster.
-    #[error("the cluster is stopped{}", note.as_deref().map(|text| format!(" {text}")).unwrap_or_default())]
+    #[error("the cluster is stopped{}", stop(note.as_deref(), since.as_deref()))]
     Stopped {
         /// By whom, since when and why, if treekeeper's own `stop` was used; safe to print.
         note: Option<String>,
+        /// When `/hosts` was last written, if that was read; RFC 3339.
+        since: Option<String>,
+        /// The hosts that report an error, as far as they were read.
+        hosts: Vec<AilingHost>,
     },
     /// A host has not reached the version that it should run.
     #[error("host {host} has not converged ({} -> {expected})", shown(actual.as_ref()))]
@@ -87,6 +93,14 @@ pub enum Blocker {
     },
 }
 
+fn stop(note: Option<&str>, since: Option<&str>) -> String {
+    match (note, since) {
+        (Some(note), _) => format!(" {note}"),
+        (None, Some(since)) => format!(" since {since}, by a host or by hand"),
+        (None, None) => ", by a host or by hand".to_owned(),
+    }
+}
+
 fn shown(version: Option<&ClusterVersion>) -> String {
     version.map_or_else(|| "no version".to_owned(), ToString::to_string)
 }
@@ -117,6 +131,26 @@ impl Blocker {
             Blocker::Pinned { .. } => "TK1006",
             Blocker::TooManyDeletes { .. } => "TK1007",
         })
+    }
+
+    /// Returns what else is to be said, a line each: the hosts that report an error, when the cluster is stopped.
+    pub fn details(&self) -> Vec<String> {
+        let Blocker::Stopped { hosts, .. } = self else {
+            return Vec::new();
+        };
+        let line = |host: &AilingHost| {
+            let version = match &host.version {
+                Some(version) => format!("at {}", version.short()),
+                None => "without a version".to_owned(),
+            };
+            format!("host {} {version} reports: {}", host.name, host.error)
+        };
+        let mut lines: Vec<String> = hosts.iter().take(ERRORS_TOLD_MAX).map(line).collect();
+        if hosts.len() > ERRORS_TOLD_MAX {
+            let rest = hosts.len() - ERRORS_TOLD_MAX;
+            lines.push(format!("and {rest} more: `treekeeper status` tells them all"));
+        }
+        lines
     }
 
     /// Returns who can lift this for `import`, `set` and `ln`, which know no `--force`.
@@ -206,12 +240,16 @@ pub fn stopped(reading: &ClusterReading, policy: &Policy, seen: Option<DataVersi
     let stopped = node.version == Ok(ClusterVersion::Stop);
     let lifted = policy.force && seen == Some(node.data_version);
     (stopped && !lifted).then(|| Blocker::Stopped {
-        note: reading
-            .state
-            .state()
-            .and_then(|state| state.stop.as_ref())
-            .map(StopNote::told),
+        note: reading.stop_note().map(StopNote::told),
+        since: node.modified_ms.and_then(time),
+        hosts: AilingHost::of(reading),
     })
+}
+
+/// Returns a time as people read it.
+fn time(milliseconds: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
+    Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// Returns every reason why `target` may not be synced to the cluster as it was read, ALL STOP and the delete budget

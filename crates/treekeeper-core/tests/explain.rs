@@ -185,7 +185,9 @@ fn example(name: &str) -> String {
 fn every_refusal_is_explained_in_its_own_words() {
     let blockers = [
         Blocker::Stopped {
-            note: Some("by ops@bastion: the database is being moved".to_owned()),
+            note: Some("by ops@bastion since 2026-01-02T03:04:05Z: the database is being moved".to_owned()),
+            since: None,
+            hosts: Vec::new(),
         },
         Blocker::NotConverged {
             host: "web-1".to_owned(),

@@ -194,12 +194,16 @@ fn is_duration(word: &str) -> bool {
     number.is_some_and(|(whole, part)| digits(whole) && digits(part))
 }
 
-/// Replaces what is a time, a session, a person at a machine, a candidate's unique name, or a secret's hash.
+/// Replaces what is a time, an age, a session, an address, a person at a machine, a candidate's unique name, or a
+/// secret's hash.
 fn replaced_word(word: &str) -> String {
     let core = word.trim_end_matches(|end: char| end.is_whitespace() || "(),;'\"`:.".contains(end));
     let end = &word[core.len()..];
     let is_time = core.len() == 20 && core.ends_with('Z') && core.as_bytes()[10] == b'T';
     let is_hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_age = core
+        .strip_suffix(['s', 'm', 'h'])
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
     let core = if is_time {
         "2026-01-02T03:04:05Z".to_owned()
     } else if is_duration(core) {
@@ -209,6 +213,10 @@ fn replaced_word(word: &str) -> String {
         "0x1000000abcd0001".to_owned()
     } else if core.len() == 8 && core.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         "1a2b3c4d".to_owned()
+    } else if core.starts_with("127.0.0.1:") {
+        "192.0.2.7:40312".to_owned()
+    } else if is_age {
+        "12m".to_owned()
     } else if core.starts_with("ada@") && !core.ends_with(".com") {
         ACTOR.to_owned()
     } else {

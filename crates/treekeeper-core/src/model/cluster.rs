@@ -2,6 +2,8 @@
 //!
 //! Reading and writing the nodes is the shell's work; judging them is `gate`'s.
 
+mod stop;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -11,6 +13,8 @@ use super::{
     ClusterVersion, DataVersion, NodeData, Properties, Revision, Text, Value, Zxid, decode, encode,
     json_value, printable,
 };
+
+pub use stop::{AilingHost, ERRORS_TOLD_MAX, StopNote};
 
 /// Where treekeeper keeps its state.
 pub const STATE_PATH: &str = "/treekeeper/state";
@@ -50,6 +54,8 @@ pub struct HostsNode {
     pub version: Result<ClusterVersion, HostsFault>,
     /// The data version that a write must expect.
     pub data_version: DataVersion,
+    /// When it was last written, in milliseconds since 1970 by the server's clock, if that was read.
+    pub modified_ms: Option<i64>,
 }
 
 impl HostsNode {
@@ -60,6 +66,7 @@ impl HostsNode {
                 properties: Properties::default(),
                 version: Err(HostsFault::NotProperties),
                 data_version,
+                modified_ms: None,
             },
             NodeData::Properties(properties) => {
                 let version = match properties.get("version").map(ClusterVersion::from_value) {
@@ -71,8 +78,17 @@ impl HostsNode {
                     properties,
                     version,
                     data_version,
+                    modified_ms: None,
                 }
             }
+        }
+    }
+
+    /// Adds when it was last written.
+    pub fn modified(self, milliseconds: i64) -> HostsNode {
+        HostsNode {
+            modified_ms: Some(milliseconds),
+            ..self
         }
     }
 
@@ -143,31 +159,6 @@ pub struct Grants {
     pub adopt: bool,
     /// `--prune-roots`.
     pub prune_roots: bool,
-}
-
-/// Who stopped the cluster, and what to go back to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StopNote {
-    /// What the operator said.
-    pub reason: Option<String>,
-    /// Who it was.
-    pub by: String,
-    /// When, RFC 3339.
-    pub at: String,
-    /// The version that was replaced, as JSON text.
-    pub replaced: Option<String>,
-}
-
-impl StopNote {
-    /// Returns who, when and why, as the end of a sentence about a stop; safe to print.
-    pub fn told(&self) -> String {
-        let why = self
-            .reason
-            .as_deref()
-            .map(|reason| format!(": {reason}"))
-            .unwrap_or_default();
-        printable(&format!("by {} since {}{why}", self.by, self.at)).into_owned()
-    }
 }
 
 /// Who holds the cluster at a commit: a plain sync of another one is refused.
@@ -444,6 +435,13 @@ impl ClusterReading {
     /// Returns the pin, if the cluster is pinned.
     pub fn pin(&self) -> Option<&Pin> {
         self.state.state()?.pinned.as_ref()
+    }
+
+    /// Returns the note of the stop that holds now; a stop that an agent or another tool raised has none, whatever the
+    /// state has kept of an earlier one.
+    pub fn stop_note(&self) -> Option<&StopNote> {
+        let note = self.state.state()?.stop.as_ref()?;
+        note.is_of(self.hosts_node.as_ref()?).then_some(note)
     }
 
     /// Returns the commit that the cluster runs: the state's, else `/hosts`' version if it is a commit id.

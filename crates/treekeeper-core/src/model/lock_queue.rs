@@ -12,7 +12,7 @@ pub const ZKTOOLS_LOCK: &str = "/ZktoolsLocks/,hosts";
 pub const KAZOO_LOCK: &str = "/hosts-lock";
 
 /// A directory of candidates, and how they are named and sorted in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
     /// `/ZktoolsLocks/,hosts`.
     Zktools,
@@ -27,6 +27,14 @@ impl Queue {
             LockStyle::Zktools => &[Queue::Zktools],
             LockStyle::Kazoo => &[Queue::Kazoo],
             LockStyle::Both => &[Queue::Zktools, Queue::Kazoo],
+        }
+    }
+
+    /// Returns the word for the lock.
+    pub fn word(self) -> &'static str {
+        match self {
+            Queue::Zktools => "zktools",
+            Queue::Kazoo => "kazoo",
         }
     }
 

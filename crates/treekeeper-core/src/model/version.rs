@@ -66,6 +66,14 @@ impl ClusterVersion {
         }
     }
 
+    /// Returns the version as it is shown where there is little room: twelve digits of a commit.
+    pub fn short(&self) -> String {
+        match self.revision() {
+            Some(revision) => format!("{revision:.12}"),
+            None => self.to_string(),
+        }
+    }
+
     /// Tells whether this version names `revision`.
     pub fn is(&self, revision: &Revision) -> bool {
         matches!(self, ClusterVersion::Text(text) if *text == *revision.as_str())

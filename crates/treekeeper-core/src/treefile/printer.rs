@@ -43,6 +43,11 @@ pub enum PrintError {
     },
 }
 
+/// Tells whether a top-level node is left out when the root is printed.
+pub(super) fn is_hidden(name: &str) -> bool {
+    HIDDEN_ROOTS.contains(&name)
+}
+
 /// Returns the text of the tree below `start`, which ends in a newline.
 ///
 /// Errors are possible with [`PrintOptions::strict`] only.
@@ -93,9 +98,7 @@ impl<'a> Printer<'a> {
             } else {
                 indent
             };
-            let hidden = |child: &NodeId| {
-                is_root && !self.options.all && HIDDEN_ROOTS.contains(&self.tree.name(*child))
-            };
+            let hidden = |child: &NodeId| is_root && !self.options.all && is_hidden(self.tree.name(*child));
             let children = self.tree.children(id).iter().filter(|child| !hidden(child));
             waiting.extend(children.rev().map(|child| (*child, below)));
         }

@@ -98,6 +98,10 @@ fn decide(command: Command, cluster: &ClusterReading) -> Option<(Value, Option<B
                     by: "operator".to_owned(),
                     at: "1970-01-01T00:00:00Z".to_owned(),
                     replaced: version_json(cluster),
+                    hosts_data_version: Some(match &cluster.hosts_node {
+                        Some(node) => node.data_version.0.wrapping_add(1),
+                        None => 0,
+                    }),
                 });
             }
             Some((Value::Null, state))
@@ -138,7 +142,7 @@ fn resumed_version(cluster: &ClusterReading) -> Option<Value> {
         return None;
     }
     let state = cluster.state.state();
-    let noted = state.and_then(|state| state.stop.as_ref()?.replaced.as_deref());
+    let noted = cluster.stop_note().and_then(|note| note.replaced.as_deref());
     let is_version = |value: &Value| {
         !matches!(
             ClusterVersion::from_value(value),

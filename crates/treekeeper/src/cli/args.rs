@@ -3,6 +3,7 @@
 mod blame;
 mod offline;
 mod rollback;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use rollback::ROLLBACK_EXAMPLES;
 pub use rollback::RollbackArgs;
 
 use offline::{EXPLAIN_EXAMPLES, FMT_EXAMPLES, MAN_EXAMPLES, VALIDATE_EXAMPLES};
+pub use watch::{BreakArgs, ConfigArgs, ConfigCommand, LockArgs, LockCommand};
 
 /// GitOps for Apache ZooKeeper: keeps the tree of a cluster equal to tree files in git.
 #[derive(Debug, Parser)]
@@ -173,7 +175,7 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// End a pin: the next sync goes to the newest commit again
     Unpin,
-    /// Look at the cluster lock
+    /// Look at the cluster lock, and remove a candidate that is stuck
     Lock(LockArgs),
     /// Parse and merge tree files offline, and report everything that is wrong with them
     #[command(after_help = VALIDATE_EXAMPLES)]
@@ -197,6 +199,12 @@ pub enum Command {
     Ln(LinkArgs),
     /// Print the real path, symbolic links resolved
     Resolve(ResolveArgs),
+    /// Look at everything that a sync needs, and say of each whether it is well, with the fix
+    ///
+    /// Git and the repository, the servers' releases, the session and its speed, what ACLs deny, open ACLs, quotas, the
+    /// size of requests, the lock and other syncers, the clock. Changes nothing. Exits with 1 if anything fails; a
+    /// warning is no failure.
+    Doctor,
     /// Show in twenty seconds what treekeeper does, on an in-memory ZooKeeper of its own
     ///
     /// Needs git and nothing else. Runs treekeeper's own commands on a git repository and a ZooKeeper that it makes for
@@ -221,6 +229,8 @@ pub enum Command {
     /// Explain a code such as TK0104, or a refusal such as stopped; without one, list them all
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Look at the configuration
+    Config(ConfigArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Write manual pages
@@ -311,21 +321,6 @@ pub struct StopArgs {
 pub struct ResumeArgs {
     /// The version to put back [default: the one that stop replaced, else the deployed commit]
     pub version: Option<String>,
-}
-
-/// Options of `lock`.
-#[derive(Debug, Args)]
-pub struct LockArgs {
-    /// What to do
-    #[command(subcommand)]
-    pub command: LockCommand,
-}
-
-/// The commands of `lock`.
-#[derive(Debug, Subcommand)]
-pub enum LockCommand {
-    /// Show who holds the lock and who waits, with session and age
-    Show,
 }
 
 /// Options of `tree`.

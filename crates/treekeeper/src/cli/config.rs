@@ -238,23 +238,51 @@ pub fn read_text(path: &Path) -> Result<String, Problem> {
     })
 }
 
+/// A file of the configuration as it stands there.
+pub struct Layer {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub table: toml::Table,
+}
+
 /// Reads the configuration: the named file, else the user's laid over the system's.
 ///
 /// # Errors
 /// A named file that is not there, and any file that does not parse or holds unknown keys.
 pub fn read(named: Option<&Path>) -> Result<Config, Problem> {
-    let table = match named {
-        Some(path) => table(path)?,
-        None => {
-            let mut merged = toml::Table::new();
-            for path in default_paths().iter().filter(|path| path.exists()) {
-                lay_over(&mut merged, table(path)?);
-            }
-            merged
-        }
+    joined(&layers(named)?)
+}
+
+/// Reads the files that there are, each to be laid over those before it.
+///
+/// # Errors
+/// As [`read`].
+pub fn layers(named: Option<&Path>) -> Result<Vec<Layer>, Problem> {
+    let paths = match named {
+        Some(path) => vec![path.to_owned()],
+        None => default_paths().into_iter().filter(|path| path.exists()).collect(),
     };
+    let layer = |path: PathBuf| {
+        Ok(Layer {
+            table: table(&path)?,
+            path,
+        })
+    };
+    paths.into_iter().map(layer).collect()
+}
+
+/// Lays files over each other.
+///
+/// # Errors
+/// Files that do not fit together.
+pub fn joined(layers: &[Layer]) -> Result<Config, Problem> {
+    let mut merged = toml::Table::new();
+    for layer in layers {
+        lay_over(&mut merged, layer.table.clone());
+    }
     // What is wrong with each file was refused with the file's name; this can only fail on the same grounds.
-    toml::Value::Table(table)
+    toml::Value::Table(merged)
         .try_into()
         .map_err(|_| Problem::configuration("the configuration files do not fit together"))
 }
@@ -312,7 +340,7 @@ fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
 }
 
 /// Returns the system's file, then the user's.
-fn default_paths() -> Vec<PathBuf> {
+pub fn default_paths() -> Vec<PathBuf> {
     let user = std::env::var_os("XDG_CONFIG_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())

@@ -3,9 +3,9 @@
 //! These print data, secrets included: that is what they are for.
 
 use treekeeper_core::model::links::{self, LinkError};
-use treekeeper_core::model::{LiveTree, ZnodePath, printable, write_json};
+use treekeeper_core::model::{LiveTree, Text, Value, ZnodePath, printable, write_json};
 use treekeeper_core::operation::Scope;
-use treekeeper_core::treefile::{PrintOptions, print};
+use treekeeper_core::treefile::{PrintOptions, live_to_json, print};
 
 use super::args::{ExportArgs, GetArgs, ResolveArgs, TreeArgs};
 use super::setup::Setup;
@@ -22,8 +22,25 @@ pub fn tree(setup: &Setup, options: &TreeArgs) -> Result<Exit, Problem> {
         strict: false,
         ..PrintOptions::default()
     };
+    if setup.json {
+        return tree_json(setup, options);
+    }
     let text = printed(setup, &options.path, &print_options)?;
     ui::print_bytes(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// Prints the live tree as one line of JSON.
+fn tree_json(setup: &Setup, options: &TreeArgs) -> Result<Exit, Problem> {
+    let path = znode_path(&options.path)?;
+    let live = live(setup, &path)?;
+    let node = live.find(&path).unwrap_or_else(|| unreachable!("it was read"));
+    let mut json = b"{\"schema\":1,\"path\":".to_vec();
+    write_json(&Value::String(Text::from(path.as_str())), &mut json);
+    json.extend_from_slice(b",\"tree\":");
+    json.extend_from_slice(live_to_json(&live, node, options.all).as_bytes());
+    json.extend_from_slice(b"}\n");
+    ui::print_bytes(&json)?;
     Ok(Exit::Done)
 }
 
@@ -39,6 +56,10 @@ pub fn export(setup: &Setup, options: &ExportArgs) -> Result<Exit, Problem> {
         all: options.all,
         strict: true,
     };
+    if setup.json {
+        return Err(Problem::usage("an exported tree is a tree file, not JSON")
+            .with_hint("`treekeeper tree --json` prints the live tree as JSON"));
+    }
     let text = printed(setup, &options.path, &print_options)?;
     match &options.output {
         None => ui::print_bytes(text.as_bytes())?,
@@ -54,15 +75,19 @@ pub fn export(setup: &Setup, options: &ExportArgs) -> Result<Exit, Problem> {
 
 fn printed(setup: &Setup, path: &str, options: &PrintOptions) -> Result<String, Problem> {
     let path = znode_path(path)?;
-    let live = setup.block_on(async {
-        let session = setup.open().await?;
-        let live = read(&session, &path).await;
-        session.close().await;
-        live
-    })?;
+    let live = live(setup, &path)?;
     let node = live.find(&path).unwrap_or_else(|| unreachable!("it was read"));
     print(&live, node, options).map_err(|error| {
         Problem::error(error.to_string()).with_hint("`treekeeper tree` shows it all the same")
+    })
+}
+
+fn live(setup: &Setup, path: &ZnodePath) -> Result<LiveTree, Problem> {
+    setup.block_on(async {
+        let session = setup.open().await?;
+        let live = read(&session, path).await;
+        session.close().await;
+        live
     })
 }
 
@@ -96,9 +121,7 @@ pub fn get(setup: &Setup, options: &GetArgs) -> Result<Exit, Problem> {
                 zk::read_links(&session, |known| {
                     let resolved = links::resolve(&path, known)?;
                     let properties = known.properties(&resolved.node)?;
-                    Ok(treekeeper_core::model::Value::Object(
-                        properties.clone().into_entries(),
-                    ))
+                    Ok(Value::Object(properties.clone().into_entries()))
                 })
                 .await
             }
@@ -128,7 +151,11 @@ pub fn resolve(setup: &Setup, options: &ResolveArgs) -> Result<Exit, Problem> {
         session.close().await;
         found
     })?;
-    ui::print_bytes(format!("{node}\n").as_bytes())?;
+    if setup.json {
+        ui::print_json(&serde_json::json!({ "schema": 1, "path": node.as_str() }))?;
+    } else {
+        ui::print_bytes(format!("{}\n", printable(node.as_str())).as_bytes())?;
+    }
     Ok(Exit::Done)
 }
 

@@ -8,14 +8,18 @@ mod args;
 mod blame;
 mod completions;
 mod config;
+mod config_defaults;
+mod config_show;
 mod data;
 mod demo;
 mod dev_server;
+mod doctor;
 mod edit;
 mod explain;
 mod fmt;
 mod history;
 mod interrupt;
+mod letters;
 mod lock;
 mod man;
 mod markdown;
@@ -34,8 +38,9 @@ mod ui;
 use std::process::ExitCode;
 
 use clap::Parser;
+use treekeeper_core::model::{printable, unprintable};
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, ConfigCommand};
 use ui::{Exit, Problem};
 
 /// Parses the arguments, runs the command and returns its exit code (DESIGN.md 3).
@@ -44,8 +49,14 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let is_answer = !error.use_stderr();
-            // A closed pipe is no reason to fail.
-            let _ = error.print();
+            let text = error.render().to_string();
+            let raw = |character| character != '\n' && unprintable(character);
+            if text.chars().any(raw) {
+                text.lines().for_each(|line| ui::say(&printable(line)));
+            } else {
+                // A closed pipe is no reason to fail.
+                let _ = error.print();
+            }
             return if is_answer {
                 ExitCode::SUCCESS
             } else {
@@ -69,6 +80,9 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
     let setup = || setup::Setup::new(&global);
     match command {
         Command::Completions(options) => completions::run(&options),
+        Command::Config(options) => match options.command {
+            ConfigCommand::Show => config_show::run(&global),
+        },
         Command::Explain(options) => explain::run(&global, &options),
         Command::Man(options) => man::run(&options),
         Command::Validate(options) => offline::validate(&global, &options),
@@ -90,6 +104,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Rollback(options) => pin::rollback(&setup()?, &options),
         Command::Unpin => pin::unpin(&setup()?),
         Command::Lock(options) => lock::run(&setup()?, &options),
+        Command::Doctor => doctor::run(&setup()?),
         Command::Tree(options) => data::tree(&setup()?, &options),
         Command::Export(options) => data::export(&setup()?, &options),
         Command::Get(options) => data::get(&setup()?, &options),

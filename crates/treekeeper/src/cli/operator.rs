@@ -2,8 +2,8 @@
 //!
 //! They take no lock and need no git: an operator at 3 a.m. must not wait for either.
 
-use treekeeper_core::model::cluster::{ClusterReading, ClusterState, Phase, StateReading, StopNote};
-use treekeeper_core::model::{ClusterVersion, Text, Value, json_value, write_json};
+use treekeeper_core::model::cluster::{ClusterReading, ClusterState, Host, Phase, StateReading, StopNote};
+use treekeeper_core::model::{ClusterVersion, Text, Value, json_value, printable, write_json};
 
 use treekeeper_core::operation::Depth;
 
@@ -12,16 +12,21 @@ use super::setup::{Setup, actor};
 use super::ui::{self, Exit, Problem};
 use crate::zk::{self, VersionChange};
 
+/// Hosts that lag and are told at once.
+const HOSTS_TOLD_MAX: usize = 10;
+
 /// Raises ALL STOP.
 pub fn stop(setup: &Setup, options: &StopArgs) -> Result<Exit, Problem> {
     let mut already = false;
     // Where no state keeps it, the operator must be told what to go back to.
     let mut lost = None;
+    let mut has_state = true;
     change(setup, |cluster| {
         already = cluster.hosts_node.is_some() && cluster.version() == Ok(ClusterVersion::Stop);
         let mut state = state(cluster);
+        has_state = state.is_some();
         match &mut state {
-            Some(state) => state.stop = Some(stop_note(state, cluster, already, options.reason.as_deref())),
+            Some(state) => state.stop = Some(stop_note(cluster, already, options.reason.as_deref())),
             None if already => {}
             None => lost = cluster.version().ok().map(|version| version.to_string()),
         }
@@ -35,6 +40,9 @@ pub fn stop(setup: &Setup, options: &StopArgs) -> Result<Exit, Problem> {
             true => "The cluster was stopped already.",
             false => "ALL STOP: no host deploys, no sync goes on.",
         });
+        if options.reason.is_some() && !has_state {
+            ui::warning("the reason is not kept: before the first sync there is no place for it");
+        }
         let version = lost.map(|version| format!(" {version}")).unwrap_or_default();
         ui::hint(&format!("`treekeeper resume{version}` ends it"));
     }
@@ -42,22 +50,24 @@ pub fn stop(setup: &Setup, options: &StopArgs) -> Result<Exit, Problem> {
 }
 
 /// Returns the note of a stop; a second one may add a reason, but who began and what to go back to stays.
-fn stop_note(
-    state: &ClusterState,
-    cluster: &ClusterReading,
-    already: bool,
-    reason: Option<&str>,
-) -> StopNote {
-    match state.stop.clone().filter(|_| already) {
+fn stop_note(cluster: &ClusterReading, already: bool, reason: Option<&str>) -> StopNote {
+    // What this very change makes of it.
+    let hosts_data_version = Some(match &cluster.hosts_node {
+        Some(node) => node.data_version.0.wrapping_add(1),
+        None => 0,
+    });
+    match cluster.stop_note() {
         Some(note) => StopNote {
-            reason: reason.map(str::to_owned).or(note.reason),
-            ..note
+            reason: reason.map(str::to_owned).or(note.reason.clone()),
+            hosts_data_version,
+            ..note.clone()
         },
         None => StopNote {
             reason: reason.map(str::to_owned),
             by: actor(),
             at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             replaced: version_json(cluster).filter(|_| !already),
+            hosts_data_version,
         },
     }
 }
@@ -85,8 +95,85 @@ pub fn resume(setup: &Setup, options: &ResumeArgs) -> Result<Exit, Problem> {
     })?;
     if !setup.quiet {
         ui::say(&said);
+        what_is_next(setup);
     }
     Ok(Exit::Done)
+}
+
+/// Says what happens now that the hosts may go on; that it cannot be read is no failure of what was done.
+fn what_is_next(setup: &Setup) {
+    let read = setup.block_on(async {
+        let session = setup.open().await?;
+        let cluster = zk::read_cluster(&session, Depth::Hosts).await;
+        session.close().await;
+        Ok(cluster?)
+    });
+    match read {
+        Ok(cluster) => next_steps(&cluster).iter().for_each(|line| ui::say(line)),
+        Err(problem) => ui::warning(&format!(
+            "what the hosts do now is not known: {}",
+            problem.message()
+        )),
+    }
+}
+
+/// Returns what happens next, a line for each thing.
+fn next_steps(cluster: &ClusterReading) -> Vec<String> {
+    let mut lines = Vec::new();
+    let expected = cluster.version().ok();
+    let expected =
+        expected.filter(|version| !matches!(version, ClusterVersion::Stop | ClusterVersion::Paused));
+    if let Some(expected) = expected {
+        let behind = cluster
+            .hosts
+            .iter()
+            .filter(|host| host.version.as_ref() != Some(&expected));
+        let behind: Vec<&Host> = behind.collect();
+        let count = ui::counted(cluster.hosts.len(), "host");
+        match (cluster.hosts.len(), behind.len()) {
+            (0, _) => {}
+            (1, 0) => lines.push("The host has it already.".to_owned()),
+            (_, 0) => lines.push(format!("All {count} have it already.")),
+            (_, lagging) => {
+                lines.push(format!(
+                    "{lagging} of {count} may deploy it now; a sync of another commit is refused until then:"
+                ));
+                lines.extend(behind.iter().take(HOSTS_TOLD_MAX).map(|host| behind_line(host)));
+                if lagging > HOSTS_TOLD_MAX {
+                    let rest = lagging - HOSTS_TOLD_MAX;
+                    lines.push(format!("  and {rest} more: `treekeeper status` tells them all"));
+                }
+            }
+        }
+    }
+    let state = cluster.state.state();
+    if let Some(state) = state.filter(|state| state.phase == Phase::Applying) {
+        let to = printable(state.to.as_deref().unwrap_or("a commit"));
+        let command = match state.pinned {
+            Some(_) => format!("rollback {to:.12}"),
+            None => "sync".to_owned(),
+        };
+        lines.push(format!(
+            "{} of {} batches of {to:.12} are in the tree: `treekeeper {command}` finishes it.",
+            state.step, state.steps
+        ));
+    }
+    if let Some(pin) = cluster.pin() {
+        lines.push(format!(
+            "The cluster is pinned {}: a sync of another commit is refused until `treekeeper unpin`.",
+            pin.told()
+        ));
+    }
+    lines
+}
+
+fn behind_line(host: &Host) -> String {
+    let version = match &host.version {
+        Some(version) => format!("at {}", version.short()),
+        None => "without a version".to_owned(),
+    };
+    let error = host.error_cut().map(|error| format!(", reports: {error}"));
+    format!("  host {} {version}{}", host.name, error.unwrap_or_default())
 }
 
 /// Holds the hosts until the next sync.
@@ -185,7 +272,7 @@ fn resumed_version(cluster: &ClusterReading, wanted: Option<&str>) -> Result<Val
         .with_code("TK1117")
         .with_hint("to set another one, name it: `treekeeper resume VERSION`"));
     }
-    let noted = state.and_then(|state| state.stop.as_ref()?.replaced.as_deref());
+    let noted = cluster.stop_note().and_then(|note| note.replaced.as_deref());
     let replaced = noted
         .and_then(|json| json_value(json.as_bytes()))
         .filter(|value| {

@@ -68,6 +68,10 @@ pub fn tell(
         ui::say("A sync would be refused now:");
         for blocker in &receipt.blockers {
             ui::say(&format!("  - [{}] {blocker}", blocker.code().0));
+            blocker
+                .details()
+                .iter()
+                .for_each(|line| ui::say(&format!("    {line}")));
         }
         ui::blockers_hints(&receipt.blockers, Blocker::hint);
     }
@@ -137,7 +141,7 @@ fn print_json_against(
             "age_seconds": against.age_seconds,
         });
     }
-    ui::print_with(|mut out| {
+    ui::print_data_with(|mut out| {
         let head = head.to_string();
         write!(out, "{},\n\"plan\":", head.trim_end_matches('}'))?;
         match &receipt.plan {
@@ -150,7 +154,10 @@ fn print_json_against(
 
 /// Returns the word for how an operation ended, and why; for a plan, what would refuse it.
 fn ending(receipt: &Receipt, names: &[String]) -> (&'static str, Vec<String>) {
-    let told = |blockers: &[Blocker]| blockers.iter().map(ToString::to_string).collect();
+    let told = |blockers: &[Blocker]| {
+        let told = |blocker: &Blocker| [vec![blocker.to_string()], blocker.details()].concat();
+        blockers.iter().flat_map(told).collect()
+    };
     match &receipt.outcome {
         Outcome::InSync => ("in-sync", Vec::new()),
         Outcome::Planned => ("planned", told(&receipt.blockers)),

@@ -92,12 +92,15 @@ impl Setup {
     /// Those of `work`.
     pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         // The client lives on worker threads, so that a long diff on this one never starves its pings.
-        tokio::runtime::Builder::new_multi_thread()
+        let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
-            .map_err(|error| Problem::error(format!("cannot start threads: {error}")))?
-            .block_on(work)
+            .map_err(|error| Problem::error(format!("cannot start threads: {error}")))?;
+        let done = runtime.block_on(work);
+        // A name server that does not answer holds up a thread that nobody waits for any more.
+        runtime.shutdown_background();
+        done
     }
 
     /// Opens a session.
@@ -192,7 +195,7 @@ impl Setup {
         };
         let limits = &self.config.limits;
         let defaults = BatchLimits::default();
-        let transaction_bytes_max = limits.transaction_bytes.unwrap_or(defaults.transaction_bytes_max);
+        let transaction_bytes_max = self.transaction_bytes_max();
         let transaction_operations_max = limits
             .transaction_operations
             .unwrap_or(defaults.transaction_operations_max);
@@ -218,6 +221,12 @@ impl Setup {
                 ..defaults
             },
         })
+    }
+
+    /// Returns how many bytes one transaction may have.
+    pub fn transaction_bytes_max(&self) -> usize {
+        let default = BatchLimits::default().transaction_bytes_max;
+        self.config.limits.transaction_bytes.unwrap_or(default)
     }
 
     fn delete_budget(&self) -> DeleteBudget {
@@ -265,13 +274,17 @@ pub fn overlay(global: &Global, config: &Config) -> Overlay {
     }
 }
 
+/// Returns the environment variable that names the servers, if one is set, and what it says.
+pub fn zookeeper_variable() -> Option<(&'static str, String)> {
+    ZOOKEEPER_VARIABLES.iter().find_map(|name| {
+        let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+        Some((*name, text))
+    })
+}
+
 fn session_options(global: &Global, config: &Config) -> Result<SessionOptions, Problem> {
     let mut options = SessionOptions::default();
-    let variable = || {
-        ZOOKEEPER_VARIABLES
-            .iter()
-            .find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()))
-    };
+    let variable = || zookeeper_variable().map(|(_, text)| text);
     if let Some(connect) = global
         .zookeeper
         .clone()

@@ -1,8 +1,9 @@
 //! `status`: one sentence, then versions, hosts and the lock.
 
 use serde_json::json;
+use treekeeper_core::gate::{self, Blocker, Policy};
 use treekeeper_core::model::ClusterVersion;
-use treekeeper_core::model::cluster::{ClusterReading, Host, Phase, StateReading, StopNote};
+use treekeeper_core::model::cluster::{ClusterReading, Host, Phase, StateReading};
 use treekeeper_core::operation::{Depth, Outcome};
 use treekeeper_core::plan::Counts;
 
@@ -29,12 +30,11 @@ pub fn run(setup: &Setup) -> Result<Exit, Problem> {
         Ok((cluster, contenders))
     })?;
     let drift = drift(setup, &cluster);
-    let text = if setup.json {
-        as_json(&cluster, &contenders, &drift)
+    if setup.json {
+        ui::print_json(&as_json(&cluster, &contenders, &drift))?;
     } else {
-        as_text(&cluster, &contenders, &drift)
-    };
-    ui::print_bytes(text.as_bytes())?;
+        ui::print_text(&as_text(&cluster, &contenders, &drift))?;
+    }
     Ok(Exit::Done)
 }
 
@@ -128,9 +128,7 @@ fn condition(cluster: &ClusterReading) -> String {
     }
     let state = cluster.state.state();
     if version == ClusterVersion::Stop {
-        let note = state.and_then(|state| state.stop.as_ref()).map(StopNote::told);
-        let note = note.map(|note| format!(", {note}")).unwrap_or_default();
-        return format!("ALL STOP{note}. `treekeeper resume` ends it.");
+        return stop_sentence(cluster);
     }
     if let Some(state) = state.filter(|state| state.phase == Phase::Applying) {
         let to = plain(state.to.as_deref().unwrap_or("a commit"));
@@ -150,25 +148,36 @@ fn condition(cluster: &ClusterReading) -> String {
     let lagging = lagging(cluster).len();
     let hosts = cluster.hosts.len();
     match (hosts, lagging) {
-        (0, _) => format!("At {}, no hosts.", short(&version)),
-        (_, 0) => format!("Converged: {hosts} of {hosts} hosts at {}.", short(&version)),
+        (0, _) => format!("At {}, no hosts.", version.short()),
+        (_, 0) => format!("Converged: {hosts} of {hosts} hosts at {}.", version.short()),
         (_, lagging) => format!(
             "Converging: {} of {hosts} hosts at {}.",
             hosts - lagging,
-            short(&version)
+            version.short()
         ),
     }
 }
 
-fn plain(text: &str) -> String {
-    treekeeper_core::model::printable(text).into_owned()
+/// Returns the sentence about a stop.
+fn stop_sentence(cluster: &ClusterReading) -> String {
+    let note = match gate::stopped(cluster, &Policy::default(), None) {
+        Some(Blocker::Stopped { note: Some(note), .. }) => note,
+        Some(Blocker::Stopped {
+            since: Some(since), ..
+        }) => format!("since {since}, by a host or by hand"),
+        _ => "by a host or by hand".to_owned(),
+    };
+    let ailing = cluster.hosts.iter().filter(|host| host.error.is_some()).count();
+    let ailing = match ailing {
+        0 => String::new(),
+        1 => " 1 host reports an error.".to_owned(),
+        several => format!(" {several} hosts report errors."),
+    };
+    format!("ALL STOP, {note}.{ailing} `treekeeper resume` ends it.")
 }
 
-fn short(version: &ClusterVersion) -> String {
-    match version.revision() {
-        Some(revision) => format!("{revision:.12}"),
-        None => version.to_string(),
-    }
+fn plain(text: &str) -> String {
+    treekeeper_core::model::printable(text).into_owned()
 }
 
 fn as_text(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) -> String {
@@ -195,6 +204,14 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) ->
             )
         {
             lines.push("          the version was altered by hand since".to_owned());
+        }
+        if let Some(note) = &state.stop
+            && cluster.stop_note().is_none()
+        {
+            lines.push(format!(
+                "note      an earlier stop, {}; /hosts was written since",
+                note.told()
+            ));
         }
         if state.phase == Phase::Applying {
             let to = plain(state.to.as_deref().unwrap_or("a commit"));
@@ -230,21 +247,23 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) ->
 
 fn host_line(host: &Host, cluster: &ClusterReading) -> String {
     let expected = cluster.version().ok();
-    let version = host.version.as_ref().map_or("no version".to_owned(), short);
+    let version = host
+        .version
+        .as_ref()
+        .map_or("no version".to_owned(), ClusterVersion::short);
     let behind = match expected {
         Some(ClusterVersion::Stop | ClusterVersion::Paused) | None => "",
         Some(ref expected) if host.version.as_ref() != Some(expected) => "  behind",
         Some(_) => "",
     };
     let error = host
-        .error
-        .as_ref()
+        .error_cut()
         .map(|error| format!("  error: {error}"))
         .unwrap_or_default();
     format!("host      {}  {version}{behind}{error}", host.name)
 }
 
-fn as_json(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) -> String {
+fn as_json(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) -> serde_json::Value {
     let lagging = lagging(cluster);
     let hosts: Vec<_> = cluster
         .hosts
@@ -259,19 +278,20 @@ fn as_json(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) ->
         })
         .collect();
     let version = cluster.version();
-    let value = json!({
+    let note = cluster.stop_note();
+    json!({
         "schema": 1,
         "status": sentence(cluster),
         "version": version.as_ref().ok().map(ToString::to_string),
         "stopped": version == Ok(ClusterVersion::Stop),
+        "stop": note.map(|note| json!({ "by": note.by, "at": note.at, "reason": note.reason })),
         "paused": version == Ok(ClusterVersion::Paused),
         "state": cluster.state.state(),
         "orphans": cluster.state.state().map(|state| &state.orphans),
         "drift": drift.as_json(),
         "hosts": hosts,
         "lock": contenders.iter().map(super::lock::as_json).collect::<Vec<_>>(),
-    });
-    format!("{value:#}\n")
+    })
 }
 
 #[cfg(test)]
@@ -302,7 +322,7 @@ mod tests {
         let said = |version, hosts: &[_]| sentence(&cluster(version, hosts));
         insta::assert_snapshot!(said("\"v1\"", &[("a", Some("v1")), ("b", None)]), @"Converging: 1 of 2 hosts at v1.");
         insta::assert_snapshot!(said("\"v1\"", &[("a", Some("v1"))]), @"Converged: 1 of 1 hosts at v1.");
-        insta::assert_snapshot!(said("null", &[]), @"ALL STOP. `treekeeper resume` ends it.");
+        insta::assert_snapshot!(said("null", &[]), @"ALL STOP, by a host or by hand. `treekeeper resume` ends it.");
         insta::assert_snapshot!(said("true", &[]), @"Broken: the version of /hosts is true, which is neither a string, a number, None nor False.");
         insta::assert_snapshot!(said("false", &[]), @"Paused: the version is False; the next sync goes on without asking for convergence.");
     }

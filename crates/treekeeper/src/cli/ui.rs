@@ -2,6 +2,7 @@
 //!
 //! Data go to standard output, talk to standard error. Only the log lines of DESIGN.md 1 begin with a LEVEL word.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use treekeeper_core::operation::{Event, Failure, Outcome, Receipt};
 use treekeeper_core::treefile::{Code, Diagnostic};
 
 use super::args::ColorArg;
+use super::letters;
 use crate::git::GitError;
 use crate::zk::ZkError;
 
@@ -93,6 +95,11 @@ impl Problem {
         self
     }
 
+    /// Returns the next step, if there is one.
+    pub fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Adds a next step.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Problem {
         self.hint = Some(hint.into());
@@ -156,8 +163,12 @@ impl From<std::io::Error> for Problem {
     }
 }
 
-const RED: Style = AnsiColor::Red.on_default().bold();
-const YELLOW: Style = AnsiColor::Yellow.on_default();
+/// What is wrong.
+pub const RED: Style = AnsiColor::Red.on_default().bold();
+/// What is to be looked at.
+pub const YELLOW: Style = AnsiColor::Yellow.on_default();
+/// What is well.
+pub const GREEN: Style = AnsiColor::Green.on_default();
 const DIM: Style = Style::new().dimmed();
 
 /// Applies `--color`; `auto` honours NO_COLOR and looks whether there is a terminal.
@@ -186,13 +197,18 @@ pub fn set_log(verbose: bool) {
 
 /// Writes a line to standard error; a closed pipe is nothing to report.
 pub fn say(line: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{line}");
+    let _ = writeln!(anstream::stderr().lock(), "{}", letters::fit(line));
 }
 
 /// Prints data on standard output.
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
     let mut out = std::io::stdout().lock();
     ignore_closed_pipe(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Prints text for people on standard output.
+pub fn print_text(text: &str) -> Result<(), Problem> {
+    print_with(|out| out.write_str(text))
 }
 
 /// Prints JSON on standard output, over several lines.
@@ -215,11 +231,26 @@ pub fn print_json(value: &serde_json::Value) -> Result<(), Problem> {
     print_bytes(text.as_bytes())
 }
 
-/// Streams text to standard output, with colours only where they are wanted.
+/// Streams text for people to standard output, with colours only where they are wanted.
 pub fn print_with(write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result) -> Result<(), Problem> {
+    stream(letters::fit, write)
+}
+
+/// Streams data to standard output.
+pub fn print_data_with(
+    write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
+) -> Result<(), Problem> {
+    stream(|text| Cow::Borrowed(text), write)
+}
+
+fn stream(
+    fit: fn(&str) -> Cow<'_, str>,
+    write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
+) -> Result<(), Problem> {
     let stdout = anstream::stdout().lock();
     let mut adapter = Adapter {
         out: std::io::BufWriter::new(stdout),
+        fit,
         error: None,
     };
     let written = write(&mut adapter);
@@ -243,12 +274,13 @@ fn ignore_closed_pipe(result: std::io::Result<()>) -> Result<(), Problem> {
 /// Lets text that is made for `fmt::Write` flow into a stream.
 struct Adapter<W> {
     out: W,
+    fit: fn(&str) -> Cow<'_, str>,
     error: Option<std::io::Error>,
 }
 
 impl<W: Write> std::fmt::Write for Adapter<W> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.out.write_all(text.as_bytes()).map_err(|error| {
+        self.out.write_all((self.fit)(text).as_bytes()).map_err(|error| {
             self.error = Some(error);
             std::fmt::Error
         })
@@ -330,6 +362,9 @@ fn blockers(found: &[Blocker], next_step: fn(&Blocker) -> String) -> Exit {
     }
     for blocker in found.iter().filter(|blocker| !lagging(blocker)) {
         told("refused", Some(blocker.code()), &blocker.to_string(), None);
+        for line in blocker.details() {
+            say(&format!("  {line}"));
+        }
     }
     blockers_hints(found, next_step);
     exit_of(found)

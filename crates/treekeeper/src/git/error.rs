@@ -3,10 +3,12 @@
 //! All text inside is escaped and masked where the error is made; nothing here runs git.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use treekeeper_core::treefile::Code;
+
+use super::text::escape;
 
 /// What stands where a tree file or a directory should stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +85,16 @@ pub enum GitError {
         source: std::io::Error,
     },
     /// Something else lives where the mirror should be; it is left alone.
-    #[error("{} exists and is not a mirror made by treekeeper", path.display())]
+    #[error("{} exists and is not a mirror made by treekeeper", shown(path))]
     MirrorOccupied {
         /// The directory.
         path: PathBuf,
     },
     /// Another process worked on the mirror all the time.
-    #[error("couldn't lock the mirror {} within {waited:?}, another git or treekeeper works on it", path.display())]
+    #[error(
+        "couldn't lock the mirror {} within {waited:?}, another git or treekeeper works on it",
+        shown(path)
+    )]
     MirrorBusy {
         /// The mirror.
         path: PathBuf,
@@ -97,7 +102,7 @@ pub enum GitError {
         waited: Duration,
     },
     /// The file system refused something.
-    #[error("couldn't {action} {}", path.display())]
+    #[error("couldn't {action} {}", shown(path))]
     Io {
         /// What was attempted, such as `read`.
         action: &'static str,
@@ -128,7 +133,7 @@ pub enum GitError {
         allowed: String,
     },
     /// The mirror lacks or mangles an object that must be there.
-    #[error("the mirror {} is damaged: {detail}", path.display())]
+    #[error("the mirror {} is damaged: {detail}", shown(path))]
     MirrorDamaged {
         /// The mirror.
         path: PathBuf,
@@ -239,6 +244,11 @@ pub enum GitError {
     },
 }
 
+/// Returns a path as it can be printed.
+fn shown(path: &Path) -> String {
+    escape(&path.to_string_lossy())
+}
+
 impl GitError {
     /// Returns what `explain` knows it by.
     pub fn code(&self) -> Code {
@@ -273,11 +283,11 @@ impl GitError {
             GitError::MirrorOccupied { path } => {
                 format!(
                     "name another directory with --tree-directory, or move {} away",
-                    path.display()
+                    shown(path)
                 )
             }
             GitError::MirrorBusy { path, .. } => {
-                format!("see who holds it: fuser {}.lock", path.display())
+                format!("see who holds it: fuser {}.lock", shown(path))
             }
             GitError::FetchFailed { url, detail, .. } => fetch_hint(url, detail),
             GitError::LimitExceeded { limit, .. } => {
@@ -287,7 +297,7 @@ impl GitError {
             GitError::MirrorDamaged { path, .. } => {
                 format!(
                     "check the disk; the mirror may be deleted at any time: rm -r {}",
-                    path.display()
+                    shown(path)
                 )
             }
             GitError::RepositoryEmpty { .. } => {

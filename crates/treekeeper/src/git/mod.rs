@@ -19,6 +19,7 @@ mod read;
 mod refs;
 mod text;
 mod url;
+mod version;
 
 pub use blame::Blamed;
 pub use directory::{read_directory, read_files};
@@ -29,3 +30,4 @@ pub use options::{Environment, GitOptions, ProcessLimits, ReadLimits};
 pub use read::{Entry, read_listing};
 pub use text::escape;
 pub use url::GitUrl;
+pub use version::version;

@@ -66,6 +66,78 @@ pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkErr
     Ok(told)
 }
 
+/// How far our identity reaches, by what ACLs say.
+#[derive(Debug, Default)]
+pub struct Reach {
+    /// What is denied, a line for each, such as `setting /cms`.
+    pub denied: Vec<String>,
+    /// Nodes that everybody may change.
+    pub open: Vec<String>,
+    /// Nodes whose ACL may not be read.
+    pub hidden: Vec<String>,
+}
+
+/// Returns how far we reach at nodes that a sync writes: each is read, set, and has children created and deleted.
+///
+/// Nodes that are not there are passed over.
+///
+/// # Errors
+/// A lost session or the request deadline.
+pub async fn reach(session: &Session, nodes: &[ZnodePath]) -> Result<Reach, ZkError> {
+    let identities = identities(session).await;
+    let mut answers = stream::iter(nodes.iter().map(|path| acl_of(session, path))).buffered(IN_FLIGHT_MAX);
+    let mut reach = Reach::default();
+    while let Some(answer) = answers.next().await {
+        let (path, acls) = answer?;
+        let shown = printable(path.as_str()).into_owned();
+        let acls = match acls {
+            Found::Absent => continue,
+            Found::Hidden => {
+                reach.hidden.push(shown);
+                continue;
+            }
+            Found::Acls(acls) => acls,
+        };
+        let changes = [Permission::WRITE, Permission::CREATE, Permission::DELETE];
+        let is_open =
+            |acl: &Acl| acl.scheme() == "world" && changes.iter().any(|one| acl.permission().has(*one));
+        if acls.iter().any(is_open) {
+            reach.open.push(shown.clone());
+        }
+        let Some(identities) = &identities else { continue };
+        let wanted = [
+            (Permission::READ, "reading"),
+            (Permission::WRITE, "setting"),
+            (Permission::CREATE, "creating in"),
+            (Permission::DELETE, "deleting in"),
+        ];
+        for (permission, action) in wanted {
+            let allows = |acl: &Acl| acl.permission().has(permission) && may_be_us(acl, identities);
+            if !acls.iter().any(allows) {
+                reach.denied.push(format!("{action} {shown}"));
+            }
+        }
+    }
+    Ok(reach)
+}
+
+enum Found {
+    Absent,
+    Hidden,
+    Acls(Vec<Acl>),
+}
+
+async fn acl_of<'a>(session: &Session, path: &'a ZnodePath) -> Result<(&'a ZnodePath, Found), ZkError> {
+    let request = || session.client.get_acl(path.as_str());
+    let found = match session.repeat("reading the ACL of", path.as_str(), request).await {
+        Ok((acls, _)) => Found::Acls(acls),
+        Err(ZkError::NoNode(_)) => Found::Absent,
+        Err(ZkError::Denied { .. }) => Found::Hidden,
+        Err(error) => return Err(error),
+    };
+    Ok((path, found))
+}
+
 /// Returns the identities of this session, `None` if the server cannot tell (before 3.7).
 async fn identities(session: &Session) -> Option<Vec<(String, String)>> {
     let users = session.client.list_auth_users().await.ok()?;

@@ -24,14 +24,21 @@ const HOSTS_MAX: usize = 100_000;
 
 /// Reads `/hosts` and the state in one round trip, and the hosts, if they are wanted and there are any, in one more.
 ///
+/// Of a stopped cluster the hosts are read in any case, as well as it goes: whoever is refused wants to know why.
+///
 /// # Errors
 /// NoAuth on one of them, a missing chroot, a lost session, the request deadline.
 pub async fn read_cluster(session: &Session, depth: Depth) -> Result<ClusterReading, ZkError> {
     let first = read_own_nodes(session, depth).await?;
-    let hosts = if first.names.is_empty() || depth == Depth::Versions {
-        Vec::new()
-    } else {
-        read_hosts(session, first.names).await?
+    let is_stopped = first
+        .hosts_node
+        .as_ref()
+        .is_some_and(|node| node.version == Ok(ClusterVersion::Stop));
+    let hosts = match depth {
+        _ if first.names.is_empty() => Vec::new(),
+        Depth::Hosts => read_hosts(session, first.names).await?,
+        Depth::Versions if is_stopped => read_hosts(session, first.names).await.unwrap_or_default(),
+        Depth::Versions => Vec::new(),
     };
     Ok(ClusterReading {
         hosts_node: first.hosts_node,
@@ -86,7 +93,8 @@ async fn read_own_nodes(session: &Session, depth: Depth) -> Result<OwnNodes, ZkE
             .unwrap_or("/");
         match result {
             MultiReadResult::Data { data, stat } if index == 0 => {
-                own.hosts_node = Some(HostsNode::new(&data, DataVersion(stat.version)));
+                let node = HostsNode::new(&data, DataVersion(stat.version));
+                own.hosts_node = Some(node.modified(stat.mtime));
             }
             MultiReadResult::Data { data, stat } if index == 2 => {
                 own.state = StateReading::new(&data, DataVersion(stat.version), Zxid(stat.czxid));

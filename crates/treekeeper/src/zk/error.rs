@@ -11,7 +11,7 @@ use zookeeper_client::Error;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ZkError {
     /// No server could be reached in time.
-    #[error("cannot reach ZooKeeper at {servers}: {reason}")]
+    #[error("cannot reach ZooKeeper at {}: {reason}", printable(servers))]
     Unreachable {
         /// The connection string without its chroot.
         servers: String,

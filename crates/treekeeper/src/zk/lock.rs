@@ -13,6 +13,7 @@ use treekeeper_core::operation::Failure;
 use zookeeper_client::CreateMode;
 
 use super::cluster::fixed;
+use super::contenders::{Contender, contender};
 use super::error::{is_definite, is_interrupted};
 use super::{Session, ZkError};
 
@@ -28,19 +29,6 @@ pub struct HeldLock {
     pub candidates: Vec<ZnodePath>,
     /// When the first of them was created, in milliseconds since 1970 by the server's clock.
     pub since_ms: i64,
-}
-
-/// One that wants or holds a lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contender {
-    /// Its node.
-    pub path: String,
-    /// Its data, safe to print.
-    pub data: String,
-    /// The session that owns it; `None` for a node left by hand, which never expires.
-    pub session: Option<i64>,
-    /// When it was created, in milliseconds since 1970 by the server's clock.
-    pub created_ms: i64,
 }
 
 /// Creates what is absent of the lock's nodes, of `/hosts` and of the state node; what exists is left as it is.
@@ -76,7 +64,7 @@ pub async fn prepare(
     Ok(())
 }
 
-async fn exists(session: &Session, path: &str) -> Result<bool, ZkError> {
+pub(super) async fn exists(session: &Session, path: &str) -> Result<bool, ZkError> {
     let stat = session
         .repeat("reading", path, || session.client.check_stat(path))
         .await?;
@@ -221,7 +209,7 @@ async fn wait_turn(
         };
         let remaining = deadline.saturating_duration_since(Instant::now());
         if remaining.is_zero() {
-            let holder = contender(session, &format!("{directory}/{}", names[0])).await?;
+            let holder = contender(session, queue, &names[0]).await?;
             let waited = if wait.is_zero() {
                 String::new()
             } else {
@@ -246,46 +234,6 @@ async fn wait_turn(
     }
 }
 
-/// Returns everybody in the queues of `style`, holders first.
-///
-/// # Errors
-/// NoAuth, a lost session, the request deadline; a queue that does not exist is empty.
-pub async fn contenders(session: &Session, style: LockStyle) -> Result<Vec<Contender>, ZkError> {
-    let mut found = Vec::new();
-    for queue in Queue::of(style) {
-        let directory = queue.directory();
-        let names = match session
-            .repeat("listing", directory, || session.client.list_children(directory))
-            .await
-        {
-            Ok(names) => names,
-            Err(ZkError::NoNode(_)) if exists(session, "/").await? => continue,
-            Err(ZkError::NoNode(_)) => return Err(ZkError::NoChroot(session.chroot().to_owned())),
-            Err(error) => return Err(error),
-        };
-        for name in queue.sorted(names) {
-            found.extend(contender(session, &format!("{directory}/{name}")).await?);
-        }
-    }
-    Ok(found)
-}
-
-async fn contender(session: &Session, path: &str) -> Result<Option<Contender>, ZkError> {
-    match session
-        .repeat("reading", path, || session.client.get_data(path))
-        .await
-    {
-        Ok((data, stat)) => Ok(Some(Contender {
-            path: path.to_owned(),
-            data: printable(&String::from_utf8_lossy(&data[..data.len().min(200)])).into_owned(),
-            session: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
-            created_ms: stat.ctime,
-        })),
-        Err(ZkError::NoNode(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Says who is in the way, and what can be done about it.
 fn describe(holder: &Contender, waited: &str) -> Failure {
     let path = printable(&holder.path);
@@ -294,12 +242,16 @@ fn describe(holder: &Contender, waited: &str) -> Failure {
             "the lock is held by {path} (session 0x{session:x}, data {:?}){waited}",
             holder.data
         ))
-        .with_hint("`treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`"),
+        .with_hint(format!(
+            "`treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`; if it is stuck: `treekeeper lock break {path}`"
+        )),
         None => Failure::new(format!(
             "the lock is held by {path}, left by hand (not ephemeral: it will never expire; data {:?}){waited}",
             holder.data
         ))
-        .with_hint(format!("when nobody needs it any more: `zkCli.sh delete {path}`")),
+        .with_hint(format!(
+            "`treekeeper lock show` tells more; when nobody needs it any more: `treekeeper lock break {path}`"
+        )),
     };
     failure.with_code("TK1008")
 }

@@ -1,29 +1,38 @@
 //! The adapter to ZooKeeper: sessions, reading trees, the lock, and transactions.
 //!
 //! Floor 3. It does what it is asked and reports what it saw; what to do next is decided in `treekeeper-core`.
-//! It never imports `git`, `engine` or `cli`. Only `commit`, `prepare`, `lock` and `operator` write,
+//! It never imports `git`, `engine` or `cli`. Only `commit`, `prepare`, `lock`, `contenders` and `operator` write,
 //! and `playground`, which knows no other znodes than the demo's own.
 
 mod access;
 mod cluster;
 mod commit;
+mod contenders;
 mod error;
+mod four_letters;
 mod history;
 mod lock;
 mod observe;
 mod operator;
 mod playground;
+mod probe;
 mod session;
 mod trouble;
 
-pub use access::denied;
+pub use access::{Reach, denied, reach};
 pub use cluster::{read_cluster, read_links};
 pub use commit::{commit, settle};
+pub use contenders::{Broken, Contender, break_candidate, contenders, lock_nodes};
 pub use error::ZkError;
+pub use four_letters::addresses;
 pub use history::{Recorded, read_history};
-pub use lock::{Contender, HeldLock, acquire, contenders, prepare};
+pub use lock::{HeldLock, acquire, prepare};
 pub use observe::{ReadMethod, differing, observe, top_level};
 pub use operator::{VersionChange, change_host_property, change_version};
 pub use playground::{Playground, converge};
+pub use probe::{
+    Quota, ServerFacts, newest_write_ms, quotas, reads_many_at_once, round_trip, servers, takes_bytes,
+    watches_last,
+};
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};
 pub use trouble::trouble_listener;

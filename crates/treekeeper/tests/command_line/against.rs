@@ -156,6 +156,7 @@ fn gates_are_judged_by_the_snapshot() {
     Planned over a snapshot of TIME, just taken, by MACHINE.
     A sync would be refused now:
       - [TK1001] the cluster is stopped by MACHINE since TIME: fire
+        host web-1 at old reports: no space
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
 }

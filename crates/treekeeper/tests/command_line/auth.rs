@@ -65,20 +65,20 @@ fn a_sync_over_tls() {
         said.replace(&secure, "SECURE")
     };
     assert_snapshot!(said(&tls(strangers.ca_file().to_str().unwrap()), &secure), @r"
-    error: cannot reach ZooKeeper at SECURE: no server opens a session: InvalidCertificate(BadSignature)
+    error[TK1103]: cannot reach ZooKeeper at SECURE: no server opens a session: InvalidCertificate(BadSignature)
     hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server speaks TLS there, and that `ca` of [auth.tls] and the host's name fit its certificate
     ");
-    assert_snapshot!(said(&tls("/absent.pem"), &secure), @"error: cannot read /absent.pem: No such file or directory (os error 2)");
+    assert_snapshot!(said(&tls("/absent.pem"), &secure), @"error[TK1110]: cannot read /absent.pem: No such file or directory (os error 2)");
     let garbage = scene.treekeeper.file("garbage.pem", "no certificate");
-    assert_snapshot!(said(&tls(garbage.to_str().unwrap()), &secure), @"error: the TLS files cannot be used: bad arguments: no valid tls trust anchor in pem");
+    assert_snapshot!(said(&tls(garbage.to_str().unwrap()), &secure), @"error[TK1110]: the TLS files cannot be used: bad arguments: no valid tls trust anchor in pem");
     // Plain text to the TLS port, and TLS to the plain port.
     assert_snapshot!(said("[limits]\nconnect_timeout = '3s'\n", &secure), @r"
-    error: cannot reach ZooKeeper at SECURE: no server opens a session: connection to server has lost
+    error[TK1103]: cannot reach ZooKeeper at SECURE: no server opens a session: connection to server has lost
     hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server listens there, and that it doesn't speak TLS ([auth.tls])
     ");
     let plain = zookeeper.address().replace("127.0.0.1", "localhost");
     assert_snapshot!(said(&good, &plain).replace(&plain, "PLAIN"), @r"
-    error: cannot reach ZooKeeper at PLAIN: no server opens a session: tls handshake eof
+    error[TK1103]: cannot reach ZooKeeper at PLAIN: no server opens a session: tls handshake eof
     hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server speaks TLS there, and that `ca` of [auth.tls] and the host's name fit its certificate
     ");
 }
@@ -100,7 +100,7 @@ fn a_server_with_another_name_is_refused() {
         1,
     );
     assert_snapshot!(said.replace(&secure, "SECURE"), @r#"
-    error: cannot reach ZooKeeper at SECURE: no server opens a session: InvalidCertificate(NotValidForNameContext { expected: DnsName("localhost"), presented: ["DnsName(\"zookeeper.example.com\")"] })
+    error[TK1103]: cannot reach ZooKeeper at SECURE: no server opens a session: InvalidCertificate(NotValidForNameContext { expected: DnsName("localhost"), presented: ["DnsName(\"zookeeper.example.com\")"] })
     hint: check --zookeeper (or TREEKEEPER_ZOOKEEPER), that a server speaks TLS there, and that `ca` of [auth.tls] and the host's name fit its certificate
     "#);
     assert!(!scene.session.exists("/hosts"));
@@ -122,7 +122,7 @@ fn a_client_certificate() {
     let (certificate, key) = keys.client_files();
     let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
     let half = format!("{ca}certificate = '{certificate}'\n");
-    assert_snapshot!(run(&scene, &half, &["sync", "-z", &secure], 1), @"error: [auth.tls] needs both certificate and key, or neither");
+    assert_snapshot!(run(&scene, &half, &["sync", "-z", &secure], 1), @"error[TK1110]: [auth.tls] needs both certificate and key, or neither");
     run(
         &scene,
         &format!("{half}key = '{key}'\n"),
@@ -149,7 +149,7 @@ fn sasl() {
     };
     let wrong = config(&format!("keeper:{CANARY}-wrong\n"));
     assert_snapshot!(run(&scene, &wrong, &["sync"], 1), @r"
-    error: ZooKeeper refused the credentials
+    error[TK1105]: ZooKeeper refused the credentials
     hint: check the credentials that [auth] names
     ");
     assert!(!scene.session.exists("/hosts"));

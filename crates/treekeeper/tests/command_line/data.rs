@@ -207,12 +207,12 @@ fn an_import_is_refused_like_a_sync() {
     assert_snapshot!(import("/x\n", &[], 6), @r#"
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
     refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
-    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
+    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`; if it is stuck: `treekeeper lock break /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE`
     "#);
     assert_snapshot!(scene.refusal(&["set", "/app", "n=1"], 6), @r#"
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
     refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
-    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
+    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`; if it is stuck: `treekeeper lock break /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE`
     "#);
     lock.release();
     scene.said(&["stop", "--reason", "fire"]);
@@ -288,4 +288,24 @@ fn tree_shows_ephemerals_and_export_does_not() {
             .printed(&["tree", "--all"])
             .contains("/treekeeper\n  /history\n")
     );
+}
+
+#[test]
+fn the_live_tree_as_json() {
+    let scene = Scene::new();
+    scene.session.create("/a", br#"{"n":1,"link ->":"/b"}"#);
+    scene.session.create("/a/raw", b"\xff\x1b[31m");
+    scene.session.create_ephemeral("/a/web-1", b"");
+    assert_snapshot!(scene.printed(&["tree", "--json"]), @r#"{"schema":1,"path":"/","tree":{"name":"","ephemeral":false,"properties":{},"children":[{"name":"a","ephemeral":false,"properties":{"link ->":"/b","n":1},"children":[{"name":"raw","ephemeral":false,"properties":{"string_value":"\ufffd\u001b[31m"},"children":[]},{"name":"web-1","ephemeral":true,"properties":{},"children":[]}]}]}}"#);
+    assert_snapshot!(scene.printed(&["tree", "/a/raw", "--json"]), @r#"{"schema":1,"path":"/a/raw","tree":{"name":"raw","ephemeral":false,"properties":{"string_value":"\ufffd\u001b[31m"},"children":[]}}"#);
+    assert_snapshot!(scene.printed(&["resolve", "/a/raw", "--json"]), @r#"
+    {
+      "path": "/a/raw",
+      "schema": 1
+    }
+    "#);
+    assert_snapshot!(scene.refusal(&["export", "/a", "--json"], 64), @"
+    error: an exported tree is a tree file, not JSON
+    hint: `treekeeper tree --json` prints the live tree as JSON
+    ");
 }

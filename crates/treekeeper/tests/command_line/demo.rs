@@ -161,6 +161,7 @@ fn the_whole_story() {
        # exit code 5
        $ treekeeper resume
        Resumed: hosts should run HEX.
+       The host has it already.
 
     6. Somebody edits the live tree
        A plan shows the drift, and a repair puts back what git says.

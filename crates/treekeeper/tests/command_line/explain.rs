@@ -160,6 +160,7 @@ fn without_a_code_all_are_listed() {
     TK1120  no-way-back              the history does not reach so far
     TK1123  snapshot-file            a file is no snapshot that a plan can be made over
     TK1124  snapshot-lacks           the snapshot does not hold a znode that the commit defines
+    TK1130  no-candidate             what is to be removed is no candidate of a lock, or another one by now
     TK1201  git-argument             a URL, a name or a directory that git is not given
     TK1202  git-missing              the git command could not be run
     TK1203  mirror                   the mirror of the repository cannot be used

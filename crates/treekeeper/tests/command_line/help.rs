@@ -26,7 +26,7 @@ fn the_help_of_the_program() {
                    what kind, how long
       rollback     Go back to an earlier commit and stay there: the cluster is pinned until `unpin`
       unpin        End a pin: the next sync goes to the newest commit again
-      lock         Look at the cluster lock
+      lock         Look at the cluster lock, and remove a candidate that is stuck
       validate     Parse and merge tree files offline, and report everything that is wrong with them
       fmt          Put tree files into canonical form: indents, blanks around signs, line ends; comments
                    and values stay
@@ -38,10 +38,13 @@ fn the_help_of_the_program() {
       set          Set properties of a znode; the others stay
       ln           Set a symbolic link: TARGET is where it leads, SOURCE the path of the link
       resolve      Print the real path, symbolic links resolved
+      doctor       Look at everything that a sync needs, and say of each whether it is well, with the
+                   fix
       demo         Show in twenty seconds what treekeeper does, on an in-memory ZooKeeper of its own
       dev-server   Serve an in-memory ZooKeeper, for development and CI: never for production
       explain      Explain a code such as TK0104, or a refusal such as stopped; without one, list them
                    all
+      config       Look at the configuration
       completions  Print a completion script for a shell
       man          Write manual pages
       help         Print this message or the help of the given subcommand(s)

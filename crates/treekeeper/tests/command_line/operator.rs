@@ -1,4 +1,4 @@
-//! `stop`, `resume`, `pause`, `status` and `lock show`: what an operator does and sees at 3 a.m.
+//! `stop`, `resume`, `pause` and `status`: what an operator does and sees at 3 a.m.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -73,7 +73,7 @@ fn a_stop_raised_by_an_agent_is_resumed_to_the_deployed_commit() {
     let before = version(&scene);
     scene.session.set("/hosts", br#"{"version":null,"why":"disk"}"#);
     assert_snapshot!(scene.printed(&["status"]), @r"
-    ALL STOP. `treekeeper resume` ends it.
+    ALL STOP, since TIME, by a host or by hand. `treekeeper resume` ends it.
     version   None
     deployed  <first> by MACHINE at TIME
     drift     none
@@ -118,14 +118,17 @@ fn resume_while_a_sync_is_half_applied_writes_false() {
         .set("/treekeeper/state", state.to_string().as_bytes());
     scene.session.set("/hosts", br#"{"version":null}"#);
     assert_snapshot!(scene.printed(&["status"]), @r"
-    ALL STOP. `treekeeper resume` ends it.
+    ALL STOP, since TIME, by a host or by hand. `treekeeper resume` ends it.
     version   None
     deployed  <first> by MACHINE at TIME
     applying  HEX, 3 of 9 batches are in the tree
     drift     not known: a sync is incomplete
     lock      free
     ");
-    assert_snapshot!(scene.said(&["resume", "127"]), @"Resumed with the version False: the tree is incomplete, hosts hold until the next sync has finished it.");
+    assert_snapshot!(scene.said(&["resume", "127"]), @r"
+    Resumed with the version False: the tree is incomplete, hosts hold until the next sync has finished it.
+    3 of 9 batches of 012345678901 are in the tree: `treekeeper sync` finishes it.
+    ");
     assert_eq!(version(&scene), json!(false));
     assert_snapshot!(scene.printed(&["status"]), @r"
     Incomplete: 3 of 9 batches of 012345678901 are in the tree; the next sync finishes it.
@@ -159,7 +162,7 @@ fn a_stop_before_the_first_sync_holds_it() {
     assert_eq!(version(&scene), json!(null));
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused[TK1001]: the cluster is stopped
+    refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.refusal(&["resume"], 1), @r"
@@ -327,6 +330,7 @@ fn status_tells_hosts_and_what_ails_them() {
           "created_ms": MILLISECONDS,
           "data": "0",
           "ephemeral": true,
+          "lock": "zktools",
           "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
           "session": "0xSESSION"
         }
@@ -366,6 +370,7 @@ fn status_tells_hosts_and_what_ails_them() {
         "to": null
       },
       "status": "Converging: 2 of 4 hosts at <first short>.",
+      "stop": null,
       "stopped": false,
       "version": "<first>"
     }
@@ -389,6 +394,7 @@ fn status_of_an_empty_cluster_and_of_a_damaged_one() {
       "schema": 1,
       "state": null,
       "status": "Never synced: there is no /hosts.",
+      "stop": null,
       "stopped": false,
       "version": "initial"
     }
@@ -404,69 +410,4 @@ fn status_of_an_empty_cluster_and_of_a_damaged_one() {
     version   0
     lock      free
     ");
-}
-
-#[test]
-fn lock_show_names_the_holder_and_those_who_wait() {
-    let scene = Scene::synced(&[("a.zk", GOOD)]);
-    assert_snapshot!(scene.printed(&["lock", "show"]), @"The zktools lock is free.");
-    let mut lock = ForeignLock::new(Style::Zktools, &scene.connect);
-    lock.hold();
-    scene.session.create_candidate(
-        "/ZktoolsLocks/,hosts/0123456789abcdef0123456789abcdef-lock--",
-        b"{\"by\":\"jim\"}",
-    );
-    scene
-        .session
-        .create("/ZktoolsLocks/,hosts/by-hand--9999999999", b"\x1b[31m");
-    assert_snapshot!(scene.printed(&["lock", "show"]), @r#"
-    holds  /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  0
-    waits  /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  {"by":"jim"}
-    waits  /ZktoolsLocks/,hosts/by-hand--9999999999  since TIME  left by hand (not ephemeral: it will never expire)  \u{1b}[31m
-    "#);
-    assert_snapshot!(scene.printed(&["lock", "show", "--json"]), @r#"
-    {
-      "contenders": [
-        {
-          "created_ms": MILLISECONDS,
-          "data": "0",
-          "ephemeral": true,
-          "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
-          "session": "0xSESSION"
-        },
-        {
-          "created_ms": MILLISECONDS,
-          "data": "{\"by\":\"jim\"}",
-          "ephemeral": true,
-          "node": "/ZktoolsLocks/,hosts/HEX-lock--SEQUENCE",
-          "session": "0xSESSION"
-        },
-        {
-          "created_ms": MILLISECONDS,
-          "data": "\\u{1b}[31m",
-          "ephemeral": false,
-          "node": "/ZktoolsLocks/,hosts/by-hand--9999999999",
-          "session": null
-        }
-      ],
-      "lock": "zktools",
-      "schema": 1
-    }
-    "#);
-    lock.release();
-    assert_snapshot!(scene.printed(&["lock", "show"]), @r#"
-    holds  /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE  since TIME  session 0xSESSION  {"by":"jim"}
-    waits  /ZktoolsLocks/,hosts/by-hand--9999999999  since TIME  left by hand (not ephemeral: it will never expire)  \u{1b}[31m
-    "#);
-}
-
-#[test]
-fn lock_show_of_both_queues() {
-    let scene = Scene::new();
-    assert_snapshot!(scene.printed(&["lock", "show", "--lock", "both"]), @"Both locks are free.");
-    let mut kazoo = ForeignLock::new(Style::Kazoo, &scene.connect);
-    kazoo.hold();
-    let shown = scene.printed(&["lock", "show", "--lock", "both"]);
-    assert!(shown.starts_with("holds  /hosts-lock/"), "{shown}");
-    assert_snapshot!(scene.printed(&["lock", "show"]), @"The zktools lock is free.");
 }

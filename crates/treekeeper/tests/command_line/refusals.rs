@@ -84,17 +84,17 @@ fn all_stop() {
     set_version(&scene, "null");
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused[TK1001]: the cluster is stopped
+    refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.refusal(&["sync", "--repair", "--allow-rewind", "--adopt"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused[TK1001]: the cluster is stopped
+    refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.refusal(&["sync", "--dry-run"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
-    refused[TK1001]: the cluster is stopped
+    refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
@@ -102,7 +102,7 @@ fn all_stop() {
         ~ n = 1 -> 2
     Plan: 0 to create, 1 to change, 0 to delete (1 transaction, N bytes).
     A sync would be refused now:
-      - [TK1001] the cluster is stopped
+      - [TK1001] the cluster is stopped since TIME, by a host or by hand
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
     ");
     assert_snapshot!(scene.said(&["sync", "--force"]), @r"
@@ -248,14 +248,14 @@ fn a_held_lock() {
     INFO ZK Version: <first>
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
     refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
-    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
+    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`; if it is stuck: `treekeeper lock break /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE`
     "#);
     assert_snapshot!(scene.refusal(&["sync", "--force", "--lock-wait", "1"], 6), @r#"
     INFO VCS Version: <next>
     INFO ZK Version: <first>
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
     refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0"), still after 1 s
-    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
+    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`; if it is stuck: `treekeeper lock break /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE`
     "#);
     lock.release();
     scene.treekeeper.run(&["sync"]).expect(0);
@@ -272,7 +272,7 @@ fn a_candidate_left_by_hand() {
     INFO ZK Version: <first>
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
     refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/by-hand--0000000000, left by hand (not ephemeral: it will never expire; data "jim was here")
-    hint: when nobody needs it any more: `zkCli.sh delete /ZktoolsLocks/,hosts/by-hand--0000000000`
+    hint: `treekeeper lock show` tells more; when nobody needs it any more: `treekeeper lock break /ZktoolsLocks/,hosts/by-hand--0000000000`
     "#);
 }
 
@@ -370,7 +370,7 @@ fn a_first_sync_that_meets_a_held_lock_leaves_initial() {
     INFO ZK Version: initial
     ERROR Refused to update zookeeper tree, couldn't obtain cluster lock
     refused[TK1008]: the lock is held by /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE (session 0xSESSION, data "0")
-    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`
+    hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`; if it is stuck: `treekeeper lock break /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE`
     "#);
     assert_eq!(scene.session.text("/hosts"), r#"{"version":"initial"}"#);
 }

@@ -94,7 +94,7 @@ impl Treekeeper {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.home())
             .envs([
-                ("LC_ALL", "C"),
+                ("LC_ALL", "C.UTF-8"),
                 ("NO_COLOR", "1"),
                 ("COLUMNS", "100"),
                 ("GIT_CONFIG_NOSYSTEM", "1"),

@@ -48,7 +48,7 @@ fn the_whole_road() {
 fn all_stop_comes_before_everything() {
     insta::assert_snapshot!(first(at("null")).sync(), @"
     read
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     CRITICAL ALL STOP, cluster version is None
     ");
 }
@@ -57,7 +57,7 @@ fn all_stop_comes_before_everything() {
 fn all_stop_inside_the_lock() {
     insta::assert_snapshot!(inside(at("null")).sync(), @"
     read fetch relate files read prepare lock read release
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     CRITICAL ALL STOP, cluster version is None
     ");
 }
@@ -75,7 +75,7 @@ fn force_lifts_the_stop_that_it_read() {
 fn force_does_not_lift_a_later_stop() {
     insta::assert_snapshot!(inside(at("null")).sync_with(|options, _| options.force = true), @"
     read fetch relate files read prepare lock read release
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     CRITICAL ALL STOP, cluster version is None
     ");
     let mut later = at("null");
@@ -83,7 +83,7 @@ fn force_does_not_lift_a_later_stop() {
     let world = first(at("null")).reading(at("null")).reading(later);
     insta::assert_snapshot!(world.sync_with(|options, _| options.force = true), @"
     read fetch relate files read prepare lock read release
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     CRITICAL ALL STOP, cluster version is None
     CRITICAL ALL STOP, cluster version is None
     ");
@@ -305,7 +305,7 @@ fn a_plan_is_made_whatever_would_refuse_it() {
     };
     insta::assert_snapshot!(first(reading).sync_with(|options, _| options.mode = Mode::Plan), @"
     read fetch relate files read observe
-    planned, would be refused: the cluster is stopped
+    planned, would be refused: the cluster is stopped, by a host or by hand
     ");
     insta::assert_snapshot!(first(lagging()).sync_with(|options, _| options.mode = Mode::Plan), @"
     read fetch relate files read observe
@@ -360,12 +360,12 @@ fn an_edit_asks_only_for_the_stop_and_the_lock() {
     ");
     insta::assert_snapshot!(first(at("null")).edit(), @"
     read
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     CRITICAL ALL STOP, cluster version is None
     ");
     insta::assert_snapshot!(World::new().reading(at("null")).edit(), @"
     read prepare lock read release
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     CRITICAL ALL STOP, cluster version is None
     ");
     insta::assert_snapshot!(World { live: live(&[]), ..World::new() }.edit(), @"

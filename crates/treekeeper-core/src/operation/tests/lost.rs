@@ -210,7 +210,7 @@ fn an_all_stop_is_met_after_a_lost_reply() {
     let stopped = cluster("{\"version\":null}", applying(SYNC, 1, 2));
     insta::assert_snapshot!(two_batches(World::new().answers([lost(), settled(true, stopped)])), @"
     read fetch relate files read prepare lock read observe access commit settle release
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     warning: 1 of 2 batches are in the tree, which is marked as incomplete
     CRITICAL ALL STOP, cluster version is None
     ");
@@ -303,7 +303,7 @@ fn batches_go_on_behind_a_marker_that_stands_and_end_at_one_that_was_changed() {
     );
     insta::assert_snapshot!(run(cluster("{\"version\":null}", applying(SYNC, 1, 2))), @"
     read fetch relate files read prepare lock read observe access commit read release
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     warning: 1 of 2 batches are in the tree, which is marked as incomplete
     CRITICAL ALL STOP, cluster version is None
     ");

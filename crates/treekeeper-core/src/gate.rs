@@ -6,6 +6,7 @@
 use crate::model::cluster::{
     AilingHost, ClusterReading, ERRORS_TOLD_MAX, LockStyle, Pin, StateReading, StopNote,
 };
+use crate::model::protect::{Glob, Guardian, Protection};
 use crate::model::{ClusterVersion, DataVersion, Revision, printable};
 use crate::treefile::Code;
 
@@ -81,6 +82,28 @@ pub enum Blocker {
         /// The configured style.
         ours: LockStyle,
     },
+    /// The commit has no tree files at all, and the roots of earlier ones would be pruned.
+    #[error("the commit has no tree files, and pruning would delete all that earlier ones defined: {roots} top-level znode{}", if *roots == 1 { "" } else { "s" })]
+    NoFiles {
+        /// How many top-level znodes earlier commits defined.
+        roots: usize,
+    },
+    /// The plan deletes what is protected.
+    #[error(
+        "the plan deletes {}{}, protected by {} {}",
+        printable(path),
+        others(*more),
+        printable(protection.glob.as_str()),
+        protection.guardian
+    )]
+    Protected {
+        /// The first znode.
+        path: String,
+        /// How many more the same glob protects.
+        more: usize,
+        /// The glob, and who set it.
+        protection: Protection,
+    },
     /// The plan deletes more than the policy allows.
     #[error("the plan deletes {planned} znodes, the budget is {allowed} of {managed} managed ones")]
     TooManyDeletes {
@@ -91,6 +114,14 @@ pub enum Blocker {
         /// Live managed znodes.
         managed: usize,
     },
+}
+
+fn others(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => " and 1 more znode".to_owned(),
+        more => format!(" and {more} more znodes"),
+    }
 }
 
 fn stop(note: Option<&str>, since: Option<&str>) -> String {
@@ -130,6 +161,8 @@ impl Blocker {
             Blocker::OtherLock { .. } => "TK1005",
             Blocker::Pinned { .. } => "TK1006",
             Blocker::TooManyDeletes { .. } => "TK1007",
+            Blocker::Protected { .. } => "TK1012",
+            Blocker::NoFiles { .. } => "TK1013",
         })
     }
 
@@ -198,6 +231,24 @@ impl Blocker {
                 "whoever pinned it knows why; an operator lifts it with `treekeeper unpin`, and the next sync then goes on to \
                  the newest commit"
             }
+            Blocker::NoFiles { .. } => {
+                "if the files have moved, name their directory with `--path`; to delete everything, commit files that say so, \
+                 or sync without `--prune-roots`, which leaves the znodes as orphans"
+            }
+            Blocker::Protected { protection, .. } => match protection.guardian {
+                Guardian::Configuration => {
+                    "whoever owns this machine's configuration takes the glob out of `protect` in [delete] (`--allow-delete` \
+                     does not lift it)"
+                }
+                Guardian::Repository => {
+                    "take the glob out of treekeeper.toml in a commit that deletes nothing of it, sync that, and delete in a \
+                     later commit (`--allow-delete` does not lift it)"
+                }
+                Guardian::Cluster => {
+                    "a commit can't lift a protection and use that at once: first sync one that only takes the glob out, then \
+                     one that deletes (`--allow-delete` does not lift it)"
+                }
+            },
             Blocker::TooManyDeletes { planned, .. } => {
                 return format!(
                     "read the plan (`treekeeper plan`), then allow it once: add `--allow-delete {planned}` to `treekeeper sync`"
@@ -304,6 +355,28 @@ pub fn other_lock(reading: &ClusterReading, policy: &Policy) -> Option<Blocker> 
         recorded: state.lock,
         ours: policy.lock,
     })
+}
+
+/// Returns what is protected: by the configuration, by the repository at the commit, and by what the cluster remembers.
+///
+/// Globs that the cluster remembers and nobody can read protect nothing; who reads the state refuses it before.
+pub fn protections(configured: &[Glob], repository: &[Glob], reading: &ClusterReading) -> Vec<Protection> {
+    let remembered = reading.state.state().map(|state| state.protected.as_slice());
+    let remembered: Vec<Glob> = remembered
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|text| Glob::parse(text).ok())
+        .collect();
+    let by = |globs: &[Glob], guardian| -> Vec<Protection> {
+        let globs = globs.iter().cloned();
+        globs.map(|glob| Protection { glob, guardian }).collect()
+    };
+    [
+        by(configured, Guardian::Configuration),
+        by(repository, Guardian::Repository),
+        by(&remembered, Guardian::Cluster),
+    ]
+    .concat()
 }
 
 /// Returns the hosts that are not at the version of `/hosts`, unless the version is False or `--force` was given.

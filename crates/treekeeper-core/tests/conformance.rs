@@ -305,6 +305,7 @@ fn live(data: Vec<u8>, ephemeral: bool) -> LiveNode {
         version: DataVersion(0),
         czxid: Zxid(1),
         mzxid: Zxid(1),
+        mtime_ms: 0,
         ephemeral_owner: ephemeral.then_some(7),
     }
 }

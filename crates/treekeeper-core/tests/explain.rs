@@ -15,6 +15,7 @@ use treekeeper_core::explain::{EXITS, Entry, SampleKind, entries, exit, find, si
 use treekeeper_core::gate::{Blocker, Relation};
 use treekeeper_core::layer::{LayerLimits, Overlay, joined_diagnostics, merge};
 use treekeeper_core::model::cluster::{LockStyle, Pin};
+use treekeeper_core::model::protect::{Glob, Guardian, Protection};
 use treekeeper_core::model::{ClusterVersion, Revision, Text, Value, ZnodePath};
 use treekeeper_core::plan::{Obstacle, TooLarge};
 use treekeeper_core::treefile::{ParseLimits, SourceFile, parse};
@@ -173,6 +174,8 @@ fn name_of(blocker: &Blocker) -> &'static str {
         Blocker::Pinned { .. } => "pinned",
         Blocker::OtherLock { .. } => "other-lock",
         Blocker::TooManyDeletes { .. } => "delete-budget",
+        Blocker::Protected { .. } => "protected",
+        Blocker::NoFiles { .. } => "no-files",
     }
 }
 
@@ -213,6 +216,15 @@ fn every_refusal_is_explained_in_its_own_words() {
         Blocker::OtherLock {
             recorded: LockStyle::Zktools,
             ours: LockStyle::Kazoo,
+        },
+        Blocker::NoFiles { roots: 2 },
+        Blocker::Protected {
+            path: "/roles/web".to_owned(),
+            more: 3,
+            protection: Protection {
+                glob: Glob::parse("/roles/**").unwrap(),
+                guardian: Guardian::Repository,
+            },
         },
         Blocker::TooManyDeletes {
             planned: 40,

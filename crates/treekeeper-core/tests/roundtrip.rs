@@ -20,6 +20,7 @@ fn live(data: Vec<u8>) -> LiveNode {
         version: DataVersion(0),
         czxid: Zxid(1),
         mzxid: Zxid(1),
+        mtime_ms: 0,
         ephemeral_owner: None,
     }
 }

@@ -60,6 +60,12 @@ pub fn next(random: &mut Random, parent: &Commit) -> Commit {
     finished(random, Some(parent.revision.clone()), files)
 }
 
+/// Returns a commit that changes nothing of the tree of `parent`, as one that only touches a README; a broken parent is
+/// mended.
+pub fn quiet(random: &mut Random, parent: &Commit) -> Commit {
+    finished(random, Some(parent.revision.clone()), parent.files.clone())
+}
+
 /// Returns a commit with the files of `parent` and one more that no parser takes.
 pub fn broken(random: &mut Random, parent: &Commit) -> Commit {
     let mut commit = next(random, parent);

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use treekeeper_core::model::cluster::LockStyle;
+use treekeeper_core::model::protect::Glob;
+use treekeeper_core::operation::Bump;
 
 use crate::actors::{self, Ask, Scene, Setting};
 use crate::checker::{Checker, Ending};
@@ -43,9 +45,18 @@ pub fn run(seed: u64, options: &Options) -> Result<Counts, Box<Violation>> {
 fn play(seed: u64, options: &Options, tracing: Tracing) -> Result<Counts, Box<Violation>> {
     let mut random = Random::new(seed);
     let repository = Repository::new(generate::first(&mut random));
-    let (setting, rates) = setting(&mut random, options);
+    let (mut setting, rates) = setting(&mut random, options);
     let span = random.between(5, 25) * SECOND;
-    let world = World::new(random, Checker::new(repository.clone()), tracing);
+    let root = (random.below(8) == 0).then(|| format!("/{}", random.pick(&["app", "db", "web"])));
+    if random.below(3) == 0 {
+        setting.bump = Bump::Tree;
+    }
+    setting.protect = root
+        .iter()
+        .filter_map(|root| Glob::parse(&format!("{root}/**")).ok())
+        .collect();
+    let checker = Checker::new(repository.clone(), root);
+    let world = World::new(random, checker, tracing);
     world.with(|inner| inner.request_bytes_max = setting.request_bytes_max);
     let scene = Rc::new(Scene {
         world: world.clone(),
@@ -96,6 +107,8 @@ fn setting(random: &mut Random, options: &Options) -> (Setting, Rates) {
             1_048_575
         },
         deletes_max: random.between(1, 12) as usize,
+        bump: Bump::Commit,
+        protect: Vec::new(),
         bug: options.bug,
     };
     let rates = match random.below(4) {
@@ -171,6 +184,7 @@ async fn aftermath(scene: &Rc<Scene>) {
     let world = &scene.world;
     actors::resume(scene).await;
     actors::unpin(scene).await;
+    actors::unprotect(scene).await;
     let tip = scene.repository.tip();
     if tip.broken.is_some() || world.below(2) == 0 {
         let fixed = world.draw(|random| generate::next(random, &tip));

@@ -7,7 +7,7 @@ use treekeeper_sim::{Options, programme};
 const SEEDS: u64 = 10_000;
 
 /// What must happen at least so often in every thousand seeds, or the seeds prove little.
-const FLOORS: [(&str, u64); 20] = [
+const FLOORS: [(&str, u64); 22] = [
     ("applied in batches", 500),
     ("outcome: applied", 5_000),
     ("outcome: refused", 1_000),
@@ -25,6 +25,8 @@ const FLOORS: [(&str, u64); 20] = [
     ("operator: stop", 200),
     ("edits", 1_000),
     ("rollbacks", 500),
+    ("pushed: quiet", 500),
+    ("protection remembered", 50),
     ("operator: unpin", 50),
     ("history: entry removed", 100),
     ("pushed: rewritten", 50),

@@ -206,6 +206,8 @@ fn replaced_word(word: &str) -> String {
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
     let core = if is_time {
         "2026-01-02T03:04:05Z".to_owned()
+    } else if core.starts_with("0x") && end.starts_with(')') {
+        "0x2a".to_owned()
     } else if is_duration(core) {
         // As wide as the others, so that the columns stay.
         "0.01s".to_owned()

@@ -228,6 +228,15 @@ pub struct ClusterState {
     /// The commit that the cluster is held at, from the first transaction of a rollback until `unpin`.
     #[serde(default)]
     pub pinned: Option<Pin>,
+    /// Globs of znodes that are never deleted, as the commit and the configuration of the last whole sync had them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<String>,
+    /// The digest of the tree of `commit` (`plan::tree_digest`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree_sha256: Option<String>,
+    /// The newest commit that a sync has seen to have this very tree: `commit` itself, or a later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
     /// Set while an operator has stopped the cluster.
     #[serde(default)]
     pub stop: Option<StopNote>,
@@ -276,6 +285,9 @@ impl ClusterState {
             step: 0,
             steps: 0,
             pinned: None,
+            protected: Vec::new(),
+            tree_sha256: None,
+            seen: None,
             stop: None,
             by: by.to_owned(),
             at: at.to_owned(),
@@ -321,6 +333,7 @@ impl ClusterState {
             && self.repository == other.repository
             && self.lock == other.lock
             && self.pinned == other.pinned
+            && self.protected == other.protected
             && self.roots == other.roots
             && self.orphans == other.orphans
     }

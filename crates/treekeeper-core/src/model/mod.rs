@@ -11,6 +11,7 @@ pub mod links;
 pub mod lock_queue;
 mod path;
 mod printable;
+pub mod protect;
 pub mod python;
 pub mod secret;
 mod text;

@@ -204,6 +204,8 @@ pub struct LiveNode {
     pub czxid: Zxid,
     /// The transaction that last changed its data.
     pub mzxid: Zxid,
+    /// When that was, in milliseconds since 1970 by the server's clock.
+    pub mtime_ms: i64,
     /// The session that owns it, if it is ephemeral.
     pub ephemeral_owner: Option<i64>,
 }
@@ -216,6 +218,7 @@ impl LiveNode {
             version: DataVersion(-1),
             czxid: Zxid(0),
             mzxid: Zxid(0),
+            mtime_ms: 0,
             ephemeral_owner: None,
         }
     }

@@ -5,6 +5,7 @@
 use super::Failure;
 use crate::gate::Relation;
 use crate::model::cluster::ClusterReading;
+use crate::model::protect::Glob;
 use crate::model::{LiveTree, Revision, ZnodePath};
 use crate::treefile::SourceFile;
 
@@ -25,7 +26,12 @@ pub enum Answer {
     /// To `Relate`.
     Relation(Relation),
     /// To `ReadFiles`.
-    Files(Vec<SourceFile>),
+    Files {
+        /// The tree files.
+        files: Vec<SourceFile>,
+        /// What the repository's own settings file beside them protects from deletion.
+        protect: Vec<Glob>,
+    },
     /// To `AcquireLock`.
     Lock(LockAnswer),
     /// To `Observe`: ancestors of what was asked for are there without their data or other children.

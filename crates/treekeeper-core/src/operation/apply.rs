@@ -24,17 +24,15 @@ impl Operation {
             let batches = plan::batches(&plan, &self.context.batch_limits).unwrap_or_default();
             self.events.push(Event::Planned(plan.clone(), batches));
         }
-        let over_budget = self.over_budget(&plan);
+        let mut deletions = protected(&plan);
+        deletions.extend(self.over_budget(&plan));
         match &self.goal {
             Goal::Sync(options) if options.mode == Mode::Plan => {
-                self.receipt.blockers.extend(over_budget);
+                self.receipt.blockers.extend(deletions);
                 return self.end_planned();
             }
-            Goal::Sync(_) | Goal::Edit(_) => {
-                if let Some(blocker) = over_budget {
-                    return self.refuse(vec![blocker]);
-                }
-            }
+            Goal::Sync(_) | Goal::Edit(_) if !deletions.is_empty() => return self.refuse(deletions),
+            Goal::Sync(_) | Goal::Edit(_) => {}
         }
         let is_dry = match &self.goal {
             Goal::Sync(options) => options.mode != Mode::Apply,
@@ -305,6 +303,26 @@ impl Operation {
             ),
         )
     }
+}
+
+/// Returns why the plan may not be applied although its deletions may be few: a reason for each glob that it offends.
+fn protected(plan: &Plan) -> Vec<Blocker> {
+    let mut blockers: Vec<Blocker> = Vec::new();
+    for found in &plan.protected {
+        let same = blockers.iter_mut().find_map(|blocker| match blocker {
+            Blocker::Protected { more, protection, .. } if *protection == found.by => Some(more),
+            _ => None,
+        });
+        match same {
+            Some(more) => *more += 1,
+            None => blockers.push(Blocker::Protected {
+                path: found.path.as_str().to_owned(),
+                more: 0,
+                protection: found.by.clone(),
+            }),
+        }
+    }
+    blockers
 }
 
 fn denied_failure(list: &str, whole: bool) -> Failure {

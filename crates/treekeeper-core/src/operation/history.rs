@@ -42,7 +42,7 @@ impl Operation {
         let asked = self.asked_for_lock.as_millisecond() - self.started.as_millisecond();
         Entry {
             schema: HISTORY_SCHEMA,
-            commit: self.target_revision().as_str().to_owned(),
+            commit: self.deployed_revision().as_str().to_owned(),
             from: from.map(|version| version.to_string()),
             at: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             by: self.context.actor.clone(),
@@ -61,7 +61,7 @@ impl Operation {
         let Goal::Sync(options) = &self.goal else {
             unreachable!("an edit has no entry")
         };
-        let revision = self.target_revision();
+        let revision = self.deployed_revision();
         let is_same = self
             .cluster()
             .version()

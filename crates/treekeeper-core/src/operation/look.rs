@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Event, Failure, Goal, Mode, Operation, Request, Scope, Stage, Timestamp};
+use crate::gate;
 use crate::model::{LiveTree, RootScope, Veil, ZnodePath, printable};
 use crate::plan::{self, Change, DiffOptions, Plan, Secrets};
 
@@ -52,6 +53,12 @@ impl Operation {
             .desired
             .as_ref()
             .unwrap_or_else(|| unreachable!("files are read before the tree"));
+        if let Some(within) = &self.sync_options().within {
+            return Scope {
+                subtrees: vec![within.clone()],
+                nodes: Vec::new(),
+            };
+        }
         let orphans = self.possible_orphans();
         let roots: BTreeSet<&str> = desired.roots.keys().chain(&orphans).map(AsRef::as_ref).collect();
         Scope {
@@ -83,7 +90,12 @@ impl Operation {
     /// Makes the plan from what was observed, and asks the gates that need it.
     pub(super) fn observed(&mut self, live: &LiveTree, now: Timestamp) -> Request {
         let plan = match self.make_plan(live) {
-            Ok(plan) => plan,
+            Ok(mut plan) => {
+                let configured = &self.context.protect;
+                let protections = gate::protections(configured, &self.repository_globs, self.cluster());
+                plan.protected = plan::protected(&plan, &protections);
+                plan
+            }
             Err(failure) => return self.fail(failure),
         };
         if let Some(obstacle) = plan.obstacles.first() {
@@ -93,6 +105,9 @@ impl Operation {
         if matches!(self.goal, Goal::Sync(_)) && self.mode() == Mode::Apply {
             let secrets = Secrets::Masked(&self.context.secrets);
             self.inverse = Some(plan::inverse_digest(&plan, live, secrets));
+        }
+        if self.mode() == Mode::Plan {
+            self.receipt.touches = plan::touches(&plan, live);
         }
         self.tell_files();
         self.planned(Arc::new(plan), now)
@@ -114,6 +129,7 @@ impl Operation {
                 let diff_options = DiffOptions {
                     deployed_roots,
                     prune,
+                    within: options.within.clone(),
                     ..DiffOptions::default()
                 };
                 let veiled = self.veil.as_ref().map(|veil| veil.over_tree(desired));

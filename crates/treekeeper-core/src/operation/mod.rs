@@ -11,6 +11,7 @@ mod edit;
 mod history;
 mod look;
 mod outcome;
+mod quiet;
 mod settle;
 mod sync;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use jiff::Timestamp;
 use crate::gate::{Policy, Target};
 use crate::layer::{Graft, LayerLimits, Overlay};
 use crate::model::cluster::{ClusterReading, LockStyle};
+use crate::model::protect::Glob;
 use crate::model::{DataVersion, DesiredTree, Revision, Veil, ZnodePath};
 use crate::plan::{BatchLimits, Counts, DeleteBudget, Plan, Trim};
 use crate::treefile::ParseLimits;
@@ -52,6 +54,10 @@ pub struct SyncOptions {
     pub any_history: bool,
     /// `--prune-roots`.
     pub prune_roots: bool,
+    /// Which commits move the version of `/hosts`.
+    pub bump: Bump,
+    /// `diff PATH`: looks at this subtree only, which is never applied.
+    pub within: Option<ZnodePath>,
     /// `--revision` names one commit: it is never fetched anew to look for a later one.
     pub fixed_revision: bool,
     /// Merge or replace.
@@ -60,6 +66,17 @@ pub struct SyncOptions {
     pub parse_limits: ParseLimits,
     /// Bounds of the whole tree.
     pub layer_limits: LayerLimits,
+}
+
+/// Which commits move the version of `/hosts`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bump {
+    /// Every commit, as the original.
+    #[default]
+    Commit,
+    /// Those whose merged tree differs from the deployed one: a commit that only touches a README does not make the
+    /// hosts deploy.
+    Tree,
 }
 
 /// How far a sync goes.
@@ -90,6 +107,8 @@ pub struct Context {
     pub allow_delete: Option<usize>,
     /// Bounds of transactions, and what each operation costs on the wire.
     pub batch_limits: BatchLimits,
+    /// Globs of znodes that the configuration protects from deletion.
+    pub protect: Vec<Glob>,
     /// Names of properties that look secret, beside the built-in ones.
     pub secrets: Vec<String>,
 }
@@ -272,7 +291,12 @@ pub struct Operation {
     fetched_again: bool,
     fetched_in_lock: bool,
     desired: Option<Arc<DesiredTree>>,
+    /// The digest of the desired tree.
+    tree_sha256: Option<String>,
     file_names: Vec<String>,
+    has_no_files: bool,
+    /// What the repository protects at the commit.
+    repository_globs: Vec<Glob>,
     candidates: Vec<ZnodePath>,
     plan: Option<Arc<Plan>>,
     commitment: Option<Commitment>,
@@ -337,7 +361,10 @@ impl Operation {
             fetched_again: false,
             fetched_in_lock: false,
             desired: None,
+            tree_sha256: None,
             file_names: Vec::new(),
+            has_no_files: false,
+            repository_globs: Vec::new(),
             candidates: Vec::new(),
             plan: None,
             commitment: None,
@@ -374,7 +401,10 @@ impl Operation {
             (Stage::Reading, Answer::Cluster(cluster)) => self.begin(cluster, now),
             (Stage::Fetching, Answer::Fetched { revision, repository }) => self.fetched(revision, repository),
             (Stage::Relating, Answer::Relation(relation)) => self.related(relation),
-            (Stage::ReadingFiles, Answer::Files(files)) => self.read_files(files),
+            (Stage::ReadingFiles, Answer::Files { files, protect }) => {
+                self.repository_globs = protect;
+                self.read_files(files)
+            }
             (Stage::ReadingHosts, Answer::Cluster(cluster)) => self.read_hosts(cluster, now),
             (Stage::Preparing, Answer::Done) => self.prepared(),
             (Stage::Locking, Answer::Lock(LockAnswer::Busy(holder))) => self.lock_busy(holder),

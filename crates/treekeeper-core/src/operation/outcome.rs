@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Request;
 use crate::gate::Blocker;
 use crate::model::{ClusterVersion, Revision, Zxid};
-use crate::plan::{Batch, Plan};
+use crate::plan::{Batch, Plan, Touch};
 use crate::treefile::{Code, Diagnostic};
 
 /// A line of the log, exactly as the original wrote it.
@@ -177,10 +177,14 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// The commit, once it was resolved.
     pub revision: Option<Revision>,
+    /// The deployed commit, if `/hosts` stays at it because the tree of the commit is the same.
+    pub stays_at: Option<Revision>,
     /// What `/hosts` said before.
     pub from: Option<ClusterVersion>,
     /// The plan, once it was made.
     pub plan: Option<Arc<Plan>>,
+    /// Who was last at each znode that the plan changes (`Mode::Plan` only).
+    pub touches: Vec<Option<Touch>>,
     /// What would refuse a sync of the plan (`Mode::Plan` only).
     pub blockers: Vec<Blocker>,
     /// How the plan is, or was, cut into transactions.

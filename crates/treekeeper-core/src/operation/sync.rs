@@ -5,11 +5,15 @@
 use std::sync::Arc;
 
 use super::transaction::is_pinned_at;
-use super::{Depth, Event, Failure, Goal, Mode, Operation, Outcome, Request, Stage, SyncOptions, Timestamp};
+use super::{
+    Bump, Depth, Event, Failure, Goal, Mode, Operation, Outcome, Request, Stage, SyncOptions, Timestamp,
+};
 use crate::gate::{self, Blocker, Relation, Target};
 use crate::layer;
 use crate::model::cluster::{ClusterReading, ClusterState, HostsFault, INITIAL_VERSION, StateReading};
+use crate::model::protect::Glob;
 use crate::model::{ClusterVersion, Properties, Revision, Text, Value, encode};
+use crate::plan::{Plan, tree_digest};
 use crate::treefile::SourceFile;
 
 impl Operation {
@@ -75,6 +79,8 @@ impl Operation {
     /// Compares the commit with what the cluster runs.
     pub(super) fn fetched(&mut self, revision: Revision, repository: Revision) -> Request {
         self.receipt.revision = Some(revision.clone());
+        // What was read before belongs to a commit that may be another one.
+        self.tree_sha256 = None;
         self.target = Some(Target {
             revision: revision.clone(),
             repository,
@@ -106,7 +112,7 @@ impl Operation {
     }
 
     /// Tells whether there may be something to do at an equal version.
-    fn looks_anyway(&self) -> bool {
+    pub(super) fn looks_anyway(&self) -> bool {
         let options = self.sync_options();
         let revision = &self.target().revision;
         let pins = || {
@@ -160,7 +166,9 @@ impl Operation {
             self.events.push(Event::ZkVersion(version.clone()));
         }
         let looks = self.mode() == Mode::Plan || self.looks_anyway();
-        if version.is(&revision) && !self.cluster().state.is_applying() && !looks {
+        let is_known = version.is(&revision) || self.stays_at().is_some();
+        if is_known && self.is_finished() && !looks {
+            self.receipt.stays_at = self.stays_at();
             return self.end(Outcome::InSync);
         }
         self.ask(Stage::ReadingFiles, Request::ReadFiles(revision))
@@ -169,6 +177,7 @@ impl Operation {
     /// Parses and merges every file.
     pub(super) fn read_files(&mut self, files: Vec<SourceFile>) -> Request {
         self.file_names = files.iter().map(|file| file.name.clone()).collect();
+        self.has_no_files = files.is_empty();
         let options = self.sync_options();
         let files = files.into_iter().map(Arc::new);
         let (desired, diagnostics) = layer::read(
@@ -179,6 +188,9 @@ impl Operation {
         );
         if !diagnostics.is_empty() {
             return self.end(Outcome::Invalid(diagnostics));
+        }
+        if self.mode() == Mode::Apply || self.sync_options().bump == Bump::Tree {
+            self.tree_sha256 = desired.as_ref().map(tree_digest);
         }
         self.desired = desired.map(Arc::new);
         self.ask(Stage::ReadingHosts, Request::ReadCluster(Depth::Hosts))
@@ -197,7 +209,9 @@ impl Operation {
         if let Some(request) = self.refuse_when_blocked() {
             return request;
         }
+        self.receipt.stays_at = self.stays_at();
         match self.mode() {
+            Mode::DryRun if self.only_notes() => self.end(Outcome::InSync),
             Mode::Plan | Mode::DryRun => self.observe(),
             Mode::Apply => self.prepare(now),
         }
@@ -214,7 +228,15 @@ impl Operation {
 
     fn refuse_when_blocked(&mut self) -> Option<Request> {
         self.grant_again();
-        let blockers = gate::blockers(self.cluster(), self.target(), &self.policy);
+        let mut blockers = gate::blockers(self.cluster(), self.target(), &self.policy);
+        let orphans = self.possible_orphans().len();
+        if self.sync_options().prune_roots && self.has_no_files && orphans > 0 {
+            blockers.push(Blocker::NoFiles { roots: orphans });
+        }
+        if self.stays_at().is_some() && !self.looks_anyway() {
+            // Hosts that have not reached the version are not held up: it stays what it is.
+            blockers.retain(|blocker| !matches!(blocker, Blocker::NotConverged { .. }));
+        }
         if blockers.is_empty() {
             return None;
         }
@@ -307,9 +329,9 @@ impl Operation {
             };
         }
         let revision = self.target().revision.clone();
-        let finished =
-            cluster.version().is_ok_and(|version| version.is(&revision)) && !cluster.state.is_applying();
-        if finished && !self.looks_anyway() {
+        self.receipt.stays_at = self.stays_at();
+        let needs_no_note = self.receipt.stays_at.is_none() || self.is_noted();
+        if self.is_finished() && needs_no_note && !self.looks_anyway() {
             return self.end(Outcome::InSync);
         }
         match self.cluster().deployed() {
@@ -357,6 +379,7 @@ impl Operation {
     fn locked_gates(&mut self) -> Request {
         match self.refuse_when_blocked() {
             Some(request) => request,
+            None if self.only_notes() => self.planned(Arc::new(Plan::default()), self.clock),
             None => self.observe(),
         }
     }
@@ -394,7 +417,19 @@ pub fn unusable(cluster: &ClusterReading) -> Option<Failure> {
                 .with_hint("use the release of treekeeper that wrote it, or newer; if it was damaged by hand, delete it: the \
                            next sync makes it anew"),
         ),
-        StateReading::Absent | StateReading::Present(..) => None,
+        StateReading::Present(state, _) => {
+            // What nobody can read must not be taken for nothing.
+            let bad = state.protected.iter().find(|text| Glob::parse(text).is_err())?;
+            Some(
+                Failure::new(format!(
+                    "cannot read /treekeeper/state: {:?} in `protected` is no glob",
+                    crate::model::printable(bad)
+                ))
+                .with_code("TK1115")
+                .with_hint("if it was damaged by hand, put the glob right there"),
+            )
+        }
+        StateReading::Absent => None,
     }
 }
 

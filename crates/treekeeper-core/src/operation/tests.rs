@@ -5,6 +5,8 @@
 mod gates;
 mod history;
 mod lost;
+mod protect;
+mod quiet;
 mod shape;
 mod superseded;
 
@@ -28,6 +30,7 @@ struct World {
     /// What the cluster says when it is read; the last reading stays.
     readings: VecDeque<ClusterReading>,
     files: Vec<(&'static str, &'static str)>,
+    protect: Vec<&'static str>,
     live: LiveTree,
     relation: Relation,
     lock: LockAnswer,
@@ -46,6 +49,7 @@ impl World {
         World {
             readings: VecDeque::from([cluster(&format!("{{\"version\":\"{OLD}\"}}"), clean())]),
             files: vec![("a.zk", "/a\n  v = 2\n")],
+            protect: Vec::new(),
             live: live(&[("/a", "{\"v\":1}")]),
             relation: Relation::Forward,
             lock: held(&["/lock/ours"]),
@@ -128,15 +132,17 @@ impl World {
                 repository: revision(ROOT),
             },
             Request::Relate { .. } => Answer::Relation(self.relation),
-            Request::ReadFiles(_) => Answer::Files(
-                self.files
+            Request::ReadFiles(_) => Answer::Files {
+                files: self
+                    .files
                     .iter()
                     .map(|(name, text)| SourceFile {
                         name: (*name).to_owned(),
                         bytes: text.as_bytes().to_vec(),
                     })
                     .collect(),
-            ),
+                protect: globs(&self.protect),
+            },
             Request::AcquireLock(_) => Answer::Lock(self.lock.clone()),
             Request::Observe(_) => Answer::Observed(Box::new(self.live.clone())),
             Request::Commit(commitment) => {
@@ -246,6 +252,8 @@ fn options() -> SyncOptions {
         force: false,
         repair: false,
         rollback: false,
+        within: None,
+        bump: Bump::Commit,
         adopt: false,
         any_history: false,
         prune_roots: false,
@@ -265,6 +273,7 @@ fn context() -> Context {
         delete_budget: DeleteBudget::default(),
         allow_delete: None,
         batch_limits: BatchLimits::default(),
+        protect: Vec::new(),
         secrets: Vec::new(),
     }
 }
@@ -327,6 +336,10 @@ fn pin(commit: &str) -> Pin {
     }
 }
 
+fn globs(texts: &[&str]) -> Vec<Glob> {
+    texts.iter().map(|text| Glob::parse(text).unwrap()).collect()
+}
+
 fn held(candidates: &[&str]) -> LockAnswer {
     LockAnswer::Held {
         candidates: candidates.iter().map(|text| path(text)).collect(),
@@ -349,6 +362,7 @@ fn live(nodes: &[(&str, &str)]) -> LiveTree {
         version: DataVersion(7),
         czxid: Zxid(1),
         mzxid: Zxid(2),
+        mtime_ms: 0,
         ephemeral_owner: None,
     };
     let mut tree = Tree::new(LiveNode::unread());

@@ -3,6 +3,7 @@
 //! The protocol is that of RELIABILITY.md 5. One rule holds everywhere: every transaction begins with a check of
 //! every candidate of the lock, and carries the data version of `/hosts` that the plan was made against.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::{BATCHES_IN_FLIGHT_MAX, Commitment, Failure, Goal, Op, Operation, Tim
 use crate::model::cluster::{
     ClusterState, Grants, HOSTS_PATH, HostsNode, Phase, Pin, ROOTS_PATH, STATE_PATH, StateReading,
 };
+use crate::model::protect::Glob;
 use crate::model::{DataVersion, RootScope, Text, Value, ZnodePath};
 use crate::plan::{self, Plan};
 
@@ -22,7 +24,7 @@ impl Operation {
         }
     }
 
-    fn guard(&self) -> Vec<Op> {
+    pub(super) fn guard(&self) -> Vec<Op> {
         self.candidates
             .iter()
             .map(|path| Op::Check(path.clone(), DataVersion(0)))
@@ -30,7 +32,7 @@ impl Operation {
     }
 
     /// Deletes the candidates in reverse order, so that the lock is free when the last transaction is applied.
-    fn give_back(&self) -> Vec<Op> {
+    pub(super) fn give_back(&self) -> Vec<Op> {
         self.candidates
             .iter()
             .rev()
@@ -74,7 +76,10 @@ impl Operation {
         let StateReading::Present(state, state_version) = &cluster.state else {
             unreachable!("the state is prepared before the plan")
         };
-        let revision = self.target_revision();
+        if self.only_notes() {
+            return Ok(self.note(hosts, state, *state_version));
+        }
+        let revision = self.deployed_revision();
         let finished = self.finished_state(state, plan, now);
         let tail: Vec<Op> = [self.history_ops(state, plan, now), self.give_back()].concat();
         let mut single_head = self.guard();
@@ -91,7 +96,7 @@ impl Operation {
             let nothing = plan.changes.is_empty()
                 && same_version
                 && !cluster.state.is_applying()
-                && finished.says_as(state);
+                && !self.has_news(state, &finished);
             if same_version {
                 // Nothing is written that does not differ: a repair leaves /hosts alone.
                 let check = Op::Check(hosts_path(), hosts.data_version);
@@ -133,7 +138,7 @@ impl Operation {
         [mut applying, finished]: [ClusterState; 2],
         tail: Vec<Op>,
     ) -> Vec<Transaction> {
-        let revision = self.target_revision();
+        let revision = self.deployed_revision();
         let mut transactions = Vec::with_capacity(batches.len() + 2);
         let marked = DataVersion(hosts.data_version.0.wrapping_add(1));
         let state_at = |step: usize| DataVersion(state_version.0.wrapping_add(step as i32));
@@ -198,7 +203,7 @@ impl Operation {
     }
 
     fn finished_state(&self, read: &ClusterState, plan: &Plan, now: Timestamp) -> ClusterState {
-        let revision = self.target_revision();
+        let revision = self.deployed_revision();
         let mut state = read.clone();
         // A pruned root whose ephemeral nodes keep it alive is an orphan still.
         let spared = plan.spared.iter().filter_map(|spared| spared.path.names().next());
@@ -221,6 +226,9 @@ impl Operation {
         state.stop = None;
         state.lock = self.context.lock;
         state.grants = Grants::default();
+        state.protected = self.protected_from_now_on();
+        state.tree_sha256 = self.tree_sha256.clone();
+        state.seen = Some(self.target_revision().as_str().to_owned());
         self.pin(&mut state, now);
         self.sign(&mut state, now);
         state.remember(&self.context.sync_id, 0, revision.as_str());
@@ -251,7 +259,7 @@ impl Operation {
             });
         }
         state.phase = Phase::Applying;
-        state.to = Some(revision.as_str().to_owned());
+        state.to = Some(self.deployed_revision().as_str().to_owned());
         state.step = 0;
         state.steps = steps;
         state.stop = None;
@@ -274,6 +282,10 @@ impl Operation {
             adopt: self.policy.adopt,
             prune_roots,
         };
+        // What the commit on its way protects is protected at once; what it lifts, only when it is there whole.
+        state.protected.extend(self.protected_from_now_on());
+        state.protected.sort();
+        state.protected.dedup();
         // From here on: were the rollback cut off, a plain sync would bring back what it leads away from.
         self.pin(&mut state, now);
         self.sign(&mut state, now);
@@ -288,6 +300,13 @@ impl Operation {
         };
         let kept = |root: &&String| desired.roots.get(root.as_str()) == Some(&RootScope::Keep);
         read.roots.union(&read.orphans).filter(kept).cloned().collect()
+    }
+
+    /// Returns the globs that the commit and the configuration protect.
+    pub(super) fn protected_from_now_on(&self) -> Vec<String> {
+        let globs = self.context.protect.iter().chain(&self.repository_globs);
+        let globs: BTreeSet<&Glob> = globs.collect();
+        globs.into_iter().map(|glob| glob.as_str().to_owned()).collect()
     }
 
     /// Pins the cluster at the commit that is rolled back to; who pinned it there before stays.

@@ -28,6 +28,8 @@ pub struct DiffOptions {
     pub live_parents: Vec<ZnodePath>,
     /// Top-level names that the deployed commit defined; those that are gone from the files and live are orphans.
     pub deployed_roots: BTreeSet<Box<str>>,
+    /// Compares nothing but this subtree, and finds no orphans.
+    pub within: Option<ZnodePath>,
     /// Orphans to delete entirely; names that the files define, and reserved ones, are passed over.
     pub prune: BTreeSet<Box<str>>,
 }
@@ -39,6 +41,7 @@ impl Default for DiffOptions {
             trim: Trim::ByRoot,
             live_parents: Vec::new(),
             deployed_roots: BTreeSet::new(),
+            within: None,
             prune: BTreeSet::new(),
         }
     }
@@ -61,13 +64,18 @@ pub fn diff(desired: &DesiredTree, live: &LiveTree, options: &DiffOptions) -> Pl
         plan: Plan::default(),
         parts: Parts::default(),
     };
-    match live.find(&options.base) {
-        Some(base) => differ.compare(base),
-        None => differ.plan.obstacles.push(Obstacle::ParentMissing {
+    match (live.find(&options.base), &options.within) {
+        (Some(_), Some(within)) => {
+            differ.compare_at(within);
+        }
+        (Some(base), None) => differ.compare(base),
+        (None, _) => differ.plan.obstacles.push(Obstacle::ParentMissing {
             path: options.base.clone(),
         }),
     }
-    differ.orphans();
+    if options.within.is_none() {
+        differ.orphans();
+    }
     let Differ {
         mut plan, mut parts, ..
     } = differ;
@@ -121,6 +129,36 @@ impl Differ<'_> {
     fn compare(&mut self, base: NodeId) {
         let mut stack = Vec::new();
         self.push_children(self.desired.tree.root(), base, None, &mut stack);
+        self.walk(stack);
+    }
+
+    /// Compares one subtree only, as the walk over the whole trees would.
+    fn compare_at(&mut self, path: &ZnodePath) -> Option<()> {
+        let (mut desired, mut live) = (Some(self.desired.tree.root()), Some(self.live.root()));
+        let (mut scope, mut trims) = (None, false);
+        for name in path.names() {
+            if let (Some(desired), Some(live)) = (desired, live) {
+                trims = self.trims(desired, live, scope);
+            }
+            desired = desired.and_then(|id| self.desired.tree.child(id, name));
+            live = live.and_then(|id| self.live.child(id, name));
+            scope = scope.or_else(|| Some(self.scope(desired?)));
+        }
+        let step = match (desired, live) {
+            (Some(desired), Some(live)) => Step::Both {
+                desired,
+                live,
+                scope: scope?,
+            },
+            (Some(desired), None) => Step::Desired(desired),
+            (None, Some(live)) if trims => Step::Extra(live),
+            (None, _) => return None,
+        };
+        self.walk(vec![step]);
+        Some(())
+    }
+
+    fn walk(&mut self, mut stack: Vec<Step>) {
         while let Some(step) = stack.pop() {
             match step {
                 Step::Both { desired, live, scope } => {
@@ -142,9 +180,7 @@ impl Differ<'_> {
     /// Puts the children of a pair on the stack, the first name on top; `scope` is `None` for the base.
     fn push_children(&self, desired: NodeId, live: NodeId, scope: Option<RootScope>, stack: &mut Vec<Step>) {
         let ephemeral = self.live.content(live).ephemeral_owner.is_some();
-        let trims = scope == Some(RootScope::Trim)
-            && !self.live_parents.contains(&desired)
-            && !self.holds_role_locks(live);
+        let trims = self.trims(desired, live, scope);
         let mut wanted = self
             .desired
             .tree
@@ -177,6 +213,13 @@ impl Differ<'_> {
                 (None, _) => {}
             }
         }
+    }
+
+    /// Tells whether what only lives below this pair is deleted.
+    fn trims(&self, desired: NodeId, live: NodeId, scope: Option<RootScope>) -> bool {
+        scope == Some(RootScope::Trim)
+            && !self.live_parents.contains(&desired)
+            && !self.holds_role_locks(live)
     }
 
     fn scope(&self, top: NodeId) -> RootScope {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::json::{string, text, write_value};
 use super::{Change, Plan, Secrets};
 use crate::model::secret::MASK;
-use crate::model::{LiveTree, ZnodePath, decode};
+use crate::model::{DesiredTree, LiveTree, RootScope, ZnodePath, decode};
 
 /// Returns the digest of a plan, in hexadecimal digits.
 pub fn digest(plan: &Plan, secrets: Secrets<'_>) -> String {
@@ -34,6 +34,33 @@ pub fn inverse_digest(plan: &Plan, live: &LiveTree, secrets: Secrets<'_>) -> Str
         }
     });
     hashed(lines.collect(), secrets)
+}
+
+/// Returns the digest of all that a commit says of the tree: every node with its data, and what may be trimmed.
+pub fn tree_digest(desired: &DesiredTree) -> String {
+    let mut hasher = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        // With its length before it, no part can be taken for a piece of another.
+        hasher.update((bytes.len() as u64).to_be_bytes());
+        hasher.update(bytes);
+    };
+    for (root, scope) in &desired.roots {
+        part(root.as_bytes());
+        part(match scope {
+            RootScope::Trim => b"trim",
+            RootScope::Keep => b"keep",
+        });
+    }
+    let tree = &desired.tree;
+    let mut stack = vec![(tree.root(), 0_u32)];
+    while let Some((id, depth)) = stack.pop() {
+        part(&depth.to_be_bytes());
+        part(tree.name(id).as_bytes());
+        part(&tree.content(id).data);
+        let children = tree.children(id).iter().rev();
+        stack.extend(children.map(|child| (*child, depth + 1)));
+    }
+    hexadecimal(&hasher.finalize())
 }
 
 /// What is done, where, and the data that are left there.
@@ -82,7 +109,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DataVersion, LiveNode, Tree, Zxid};
+    use crate::model::{DataVersion, DesiredNode, LiveNode, Tree, Zxid};
 
     fn path(text: &str) -> ZnodePath {
         ZnodePath::parse(text).unwrap()
@@ -153,6 +180,34 @@ mod tests {
         let lines = "{\"action\":\"delete\",\"path\":\"/a\"}\n\
                      {\"action\":\"create\",\"path\":\"/b\",\"properties\":{\"n\":[1,null],\"password\":\"\\u2022\\u2022\\u2022\"}}\n";
         assert_eq!(digest(&plan, NONE), hexadecimal(&Sha256::digest(lines)));
+    }
+
+    #[test]
+    fn the_digest_of_a_tree_knows_names_data_places_and_scopes() {
+        let tree = |scope, nodes: &[(&str, &str)]| {
+            let node = |data: &str| DesiredNode {
+                data: data.as_bytes().into(),
+            };
+            let mut tree = Tree::new(node(""));
+            for (at, data) in nodes {
+                let at = path(at);
+                let parent = tree.find(&at.parent().unwrap()).unwrap();
+                tree.add(parent, at.name(), node(data));
+            }
+            let roots = [("a".into(), scope)].into();
+            tree_digest(&DesiredTree { tree, roots })
+        };
+        let all = [
+            tree(RootScope::Trim, &[("/a", "x"), ("/a/b", ""), ("/a/c", "")]),
+            tree(RootScope::Keep, &[("/a", "x"), ("/a/b", ""), ("/a/c", "")]),
+            tree(RootScope::Trim, &[("/a", "x"), ("/a/b", ""), ("/a/b/c", "")]),
+            tree(RootScope::Trim, &[("/a", "xb"), ("/a/b", ""), ("/a/c", "")]),
+            tree(RootScope::Trim, &[("/a", "x"), ("/a/bc", "")]),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        let other_order = tree(RootScope::Trim, &[("/a", "x"), ("/a/c", ""), ("/a/b", "")]);
+        assert_eq!(other_order, all[0]);
     }
 
     #[test]

@@ -4,10 +4,12 @@
 
 use std::fmt::{self, Write};
 
+use jiff::Timestamp;
+
 use super::property::{PropertyChange, property_changes};
 pub use super::spelling::escaped;
 use super::spelling::{Secrets, cut, link, value_text};
-use super::{Batch, Change, Obstacle, Plan, SpareReason, Spared};
+use super::{Batch, Change, Obstacle, Plan, Protected, SpareReason, Spared, Touch};
 use crate::model::secret::MASK;
 use crate::model::{Text, Value, ZnodePath, decode};
 
@@ -30,6 +32,8 @@ pub struct DisplayOptions<'a> {
     pub secrets: Secrets<'a>,
     /// The characters of a value that are shown; `None` shows it whole.
     pub value_width: Option<usize>,
+    /// Who was last at each znode that the plan changes, if that is to be shown.
+    pub touches: &'a [Option<Touch>],
 }
 
 impl Default for DisplayOptions<'_> {
@@ -38,6 +42,7 @@ impl Default for DisplayOptions<'_> {
             style: Style::Plain,
             secrets: Secrets::Masked(&[]),
             value_width: Some(120),
+            touches: &[],
         }
     }
 }
@@ -52,20 +57,22 @@ pub fn write_plan(
     let mut display = Display { out, options };
     let (creates, sets, deletes) = plan.parts();
     // Creates and sets are each in the order of a walk; together they read best so too.
-    let (mut creates, mut sets) = (creates.iter().peekable(), sets.iter().peekable());
+    let kept = creates.len() + sets.len();
+    let mut sets = (creates.len()..).zip(sets).peekable();
+    let mut creates = creates.iter().enumerate().peekable();
     loop {
         let change = match (creates.peek(), sets.peek()) {
-            (Some(create), Some(set)) if set.path() < create.path() => sets.next(),
+            (Some((_, create)), Some((_, set))) if set.path() < create.path() => sets.next(),
             (None, _) => sets.next(),
             _ => creates.next(),
         };
         match change {
-            Some(change) => display.change(change)?,
+            Some((place, change)) => display.change(place, change)?,
             None => break,
         }
     }
-    for change in deletes.iter().rev() {
-        display.change(change)?;
+    for (place, change) in deletes.iter().enumerate().rev() {
+        display.change(kept + place, change)?;
     }
     for spared in &plan.spared {
         display.spared(spared)?;
@@ -75,6 +82,9 @@ pub fn write_plan(
         let text =
             format!("? {path} is no longer in the files and stays, {znodes} (--prune-roots deletes it)");
         display.line(Colour::None, &text)?;
+    }
+    for protected in &plan.protected {
+        display.line(Colour::Red, &format!("! {}", protected_text(protected)))?;
     }
     for obstacle in &plan.obstacles {
         display.line(Colour::Red, &format!("! {}", obstacle_text(obstacle)))?;
@@ -102,6 +112,18 @@ pub fn spared_text(spared: &Spared) -> String {
     }
 }
 
+/// Returns which znode must not be deleted, and why.
+pub fn protected_text(protected: &Protected) -> String {
+    let (path, glob) = (
+        escaped(protected.path.as_str()),
+        escaped(protected.by.glob.as_str()),
+    );
+    format!(
+        "{path} must not be deleted: it is protected by {glob} {}",
+        protected.by.guardian
+    )
+}
+
 /// Returns why a plan cannot be applied, fit for a terminal.
 pub fn obstacle_text(obstacle: &Obstacle) -> String {
     let safe = |path: &ZnodePath| ZnodePath::root().join(escaped(path.as_str()).trim_start_matches('/'));
@@ -117,7 +139,7 @@ pub fn obstacle_text(obstacle: &Obstacle) -> String {
 
 /// Returns `Plan: 2 to create, 1 to change, 3 to delete (1 transaction, 1,234 bytes).`, or that nothing differs.
 pub fn summary(plan: &Plan, batches: &[Batch]) -> String {
-    let blocked = !plan.obstacles.is_empty();
+    let blocked = !plan.obstacles.is_empty() || !plan.protected.is_empty();
     if plan.is_empty() && blocked {
         return "Nothing can be applied.".to_owned();
     }
@@ -182,8 +204,9 @@ impl<W: Write> Display<'_, W> {
         writeln!(self.out, "{start}{text}\x1b[0m")
     }
 
-    fn change(&mut self, change: &Change) -> fmt::Result {
-        let path = escaped(change.path().as_str());
+    fn change(&mut self, place: usize, change: &Change) -> fmt::Result {
+        let touch = self.options.touches.get(place).copied().flatten();
+        let path = escaped(change.path().as_str()) + &touch.map(touch_text).unwrap_or_default();
         match change {
             Change::Create { data, .. } => {
                 self.line(Colour::Green, &format!("+ {path}"))?;
@@ -261,6 +284,13 @@ impl<W: Write> Display<'_, W> {
     fn summary(&mut self, plan: &Plan, batches: &[Batch]) -> fmt::Result {
         self.line(Colour::None, &summary(plan, batches))
     }
+}
+
+/// Returns when a znode was last written, and by which transaction, as the end of a line.
+fn touch_text(touch: Touch) -> String {
+    let at = Timestamp::from_millisecond(touch.mtime_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!("  (written {at}, zxid 0x{:x})", touch.mzxid.0)
 }
 
 /// Returns what stands before a property's value: `key = `, or `name -> ` of a link.

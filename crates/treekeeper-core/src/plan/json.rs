@@ -6,7 +6,8 @@ use std::fmt::{self, Write};
 
 use super::property::{PropertyChange, property_changes};
 use super::spelling::Secrets;
-use super::{Batch, Change, Obstacle, Plan, SpareReason};
+use super::{Batch, Change, Obstacle, Plan, Protected, SpareReason, Touch};
+use crate::model::protect::Guardian;
 use crate::model::secret::MASK;
 use crate::model::{Text, Value, decode};
 
@@ -18,6 +19,18 @@ pub const SCHEMA: u32 = 1;
 /// Values are JSON; a byte string is `{"bytes": "text"}`, or `{"hex": "ff00"}` where it is not UTF-8; a number that
 /// JSON can't hold is a string. A masked value is `"•••"`, and a masked property says `"secret": true`.
 pub fn write_plan(out: &mut impl Write, plan: &Plan, batches: &[Batch], secrets: Secrets<'_>) -> fmt::Result {
+    write_drift(out, plan, batches, &[], secrets)
+}
+
+/// Writes the same, each change with the last write of its znode, if `touches` tells it: `mtime` in milliseconds since
+/// 1970, and `mzxid`.
+pub fn write_drift(
+    out: &mut impl Write,
+    plan: &Plan,
+    batches: &[Batch],
+    touches: &[Option<Touch>],
+    secrets: Secrets<'_>,
+) -> fmt::Result {
     let counts = plan.counts();
     let bytes: usize = batches.iter().map(|batch| batch.bytes).sum();
     write!(
@@ -36,8 +49,10 @@ pub fn write_plan(out: &mut impl Write, plan: &Plan, batches: &[Batch], secrets:
         plan.managed,
         batches.len()
     )?;
-    list(out, "changes", &plan.changes, |out, change| {
-        write_change(out, change, secrets)
+    let places: Vec<usize> = (0..plan.changes.len()).collect();
+    list(out, "changes", &places, |out, place| {
+        let touch = touches.get(*place).copied().flatten();
+        write_change(out, &plan.changes[*place], touch, secrets)
     })?;
     list(out, "spared", &plan.spared, |out, spared| {
         out.write_str("{\"path\":")?;
@@ -55,6 +70,9 @@ pub fn write_plan(out: &mut impl Write, plan: &Plan, batches: &[Batch], secrets:
         string(out, orphan.path.as_str())?;
         write!(out, ",\"znodes\":{}}}", orphan.znodes)
     })?;
+    if !plan.protected.is_empty() {
+        list(out, "protected", &plan.protected, write_protected)?;
+    }
     list(out, "obstacles", &plan.obstacles, write_obstacle)?;
     out.write_str("}\n")
 }
@@ -74,7 +92,12 @@ fn list<W: Write, T>(
     out.write_str("]")
 }
 
-fn write_change(out: &mut impl Write, change: &Change, secrets: Secrets<'_>) -> fmt::Result {
+fn write_change(
+    out: &mut impl Write,
+    change: &Change,
+    touch: Option<Touch>,
+    secrets: Secrets<'_>,
+) -> fmt::Result {
     let action = match change {
         Change::Create { .. } => "create",
         Change::Set { .. } => "change",
@@ -110,6 +133,9 @@ fn write_change(out: &mut impl Write, change: &Change, secrets: Secrets<'_>) -> 
             write!(out, ",\"version\":{},\"czxid\":{}", version.0, czxid.0)?;
         }
     }
+    if let Some(touch) = touch {
+        write!(out, ",\"mtime\":{},\"mzxid\":{}", touch.mtime_ms, touch.mzxid.0)?;
+    }
     out.write_str("}")
 }
 
@@ -140,6 +166,19 @@ fn write_properties(out: &mut impl Write, changes: &[PropertyChange], secrets: S
         out.write_str("}")?;
     }
     out.write_str("]")
+}
+
+fn write_protected<W: Write>(out: &mut W, protected: &Protected) -> fmt::Result {
+    out.write_str("{\"path\":")?;
+    string(out, protected.path.as_str())?;
+    out.write_str(",\"glob\":")?;
+    string(out, protected.by.glob.as_str())?;
+    let by = match protected.by.guardian {
+        Guardian::Configuration => "configuration",
+        Guardian::Repository => "repository",
+        Guardian::Cluster => "cluster",
+    };
+    write!(out, ",\"by\":\"{by}\"}}")
 }
 
 fn write_obstacle<W: Write>(out: &mut W, obstacle: &Obstacle) -> fmt::Result {

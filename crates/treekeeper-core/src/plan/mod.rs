@@ -9,16 +9,20 @@ mod digest;
 pub mod display;
 pub mod json;
 mod property;
+mod protect;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod touch;
 
 pub use batch::{Batch, BatchLimits, TooLarge, Wire, batches};
 pub use diff::{DiffOptions, Trim, diff};
-pub use digest::{digest, inverse_digest};
+pub use digest::{digest, inverse_digest, tree_digest};
 pub use display::{DisplayOptions, Style};
 pub use property::{PropertyChange, PropertyChanges, property_changes};
+pub use protect::{Protected, protected};
 pub use spelling::Secrets;
+pub use touch::{Touch, touches};
 
 use crate::model::{DataVersion, ZnodePath, Zxid};
 
@@ -33,6 +37,8 @@ pub struct Plan {
     pub obstacles: Vec<Obstacle>,
     /// Live top-level nodes that the files no longer define, and that stay.
     pub orphans: Vec<Orphan>,
+    /// What it deletes although it is protected; a plan with any must be refused.
+    pub protected: Vec<Protected>,
     /// The number of live znodes that are as the files say.
     pub unchanged: usize,
     /// The number of live znodes that the files define or that the plan deletes: what the delete budget is a part of.

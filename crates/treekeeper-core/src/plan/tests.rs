@@ -42,6 +42,7 @@ fn live_node(data: &[u8], number: i64, ephemeral: bool) -> LiveNode {
         version: DataVersion(number as i32),
         czxid: Zxid(100 + number),
         mzxid: Zxid(200 + number),
+        mtime_ms: 0,
         ephemeral_owner: ephemeral.then_some(0xE0 + number),
     }
 }

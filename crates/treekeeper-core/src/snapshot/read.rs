@@ -225,6 +225,7 @@ fn content(node: &Fields<'_>) -> Result<LiveNode, SnapshotError> {
         version: node.version("version")?,
         czxid: Zxid(node.number("czxid")?),
         mzxid: Zxid(0),
+        mtime_ms: 0,
         ephemeral_owner: match node.find("ephemeral") {
             None => None,
             Some(_) => Some(node.number("ephemeral")?),

@@ -18,6 +18,7 @@ fn node(data: &[u8], czxid: i64) -> LiveNode {
         version: DataVersion(3),
         czxid: Zxid(czxid),
         mzxid: Zxid(czxid),
+        mtime_ms: 0,
         ephemeral_owner: None,
     }
 }

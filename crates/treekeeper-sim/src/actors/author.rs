@@ -36,6 +36,10 @@ pub async fn author(scene: Rc<Scene>) {
                     "pushed: rewritten",
                 )
             }
+            3..=5 => (
+                world.draw(|random| generate::quiet(random, &tip)),
+                "pushed: quiet",
+            ),
             _ => (world.draw(|random| generate::next(random, &tip)), "pushed"),
         };
         world.count(what);

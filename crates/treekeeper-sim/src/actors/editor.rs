@@ -58,6 +58,23 @@ pub async fn chronicler(scene: Rc<Scene>) {
     }
 }
 
+/// Takes away what the state remembers to be protected, as nobody should.
+pub async fn unprotect(scene: &Rc<Scene>) {
+    let client = Plain::open(scene, Who::Foreign, SECOND).await;
+    if let Some((data, stat)) = client.data("/treekeeper/state").await
+        && let Ok(Value::Object(mut state)) = serde_json::from_slice(&data)
+        && state.remove("protected").is_some()
+    {
+        scene.world.count("protection remembered");
+        let data = Value::Object(state).to_string();
+        client
+            .set("/treekeeper/state", data.as_bytes(), stat.version)
+            .await;
+    }
+    client.close().await;
+    scene.world.tell(|checker| checker.unprotected());
+}
+
 async fn edit(scene: &Rc<Scene>, client: &Plain) {
     let world = &scene.world;
     let tip = scene.repository.tip();

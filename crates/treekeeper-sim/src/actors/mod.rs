@@ -14,10 +14,12 @@ use std::rc::Rc;
 
 use memkeeper::database::{Create, CreateMode, Delete, ErrorCode, Request, Response, SetData, Stat};
 use treekeeper_core::model::cluster::LockStyle;
+use treekeeper_core::model::protect::Glob;
+use treekeeper_core::operation::Bump;
 
 pub use agent::agent;
 pub use author::author;
-pub use editor::{chronicler, editor};
+pub use editor::{chronicler, editor, unprotect};
 pub use legacy::{kazoo, zktools};
 pub use operator::{operator, resume, unpin};
 pub use treekeeper::{Ask, drive, sync, treekeeper};
@@ -54,6 +56,10 @@ pub struct Setting {
     pub request_bytes_max: usize,
     /// Deletions that need no grant.
     pub deletes_max: usize,
+    /// Which commits move the version.
+    pub bump: Bump,
+    /// What is never deleted.
+    pub protect: Vec<Glob>,
     /// A bug on purpose.
     pub bug: Option<Bug>,
 }

@@ -8,7 +8,7 @@ use treekeeper_core::gate::Blocker;
 use treekeeper_core::layer::{LayerLimits, Overlay, merge_at};
 use treekeeper_core::model::cluster::LockStyle;
 use treekeeper_core::model::{RootScope, Text, Value, ZnodePath};
-use treekeeper_core::operation::{Context, Edit, EditOptions, Mode, Operation, SyncOptions};
+use treekeeper_core::operation::{Bump, Context, Edit, EditOptions, Mode, Operation, SyncOptions};
 use treekeeper_core::plan::{BatchLimits, DeleteBudget, Trim};
 use treekeeper_core::treefile::{ParseLimits, SourceFile, parse};
 
@@ -115,8 +115,8 @@ fn after(scene: &Rc<Scene>, driven: &Driven) -> Ask {
             Blocker::History { .. } => ask.any_history = true,
             Blocker::OtherRepository { .. } | Blocker::OtherLock { .. } => ask.adopt = true,
             Blocker::TooManyDeletes { planned, .. } => ask.allow_delete = Some(*planned),
-            // What the operator does about a pin is the operator's own.
-            Blocker::Pinned { .. } => {}
+            // Nothing grants what is protected, and what the operator does about a pin is the operator's own.
+            Blocker::Pinned { .. } | Blocker::Protected { .. } | Blocker::NoFiles { .. } => {}
         }
     }
     ask
@@ -138,6 +138,12 @@ pub fn sync(scene: &Rc<Scene>, lock: LockStyle, ask: &Ask) -> (Operation, checke
         force: ask.force,
         repair: ask.repair,
         rollback: ask.rollback.is_some(),
+        within: None,
+        bump: if scene.is_calm.get() {
+            Bump::Commit
+        } else {
+            scene.setting.bump
+        },
         adopt: ask.adopt,
         any_history: ask.any_history,
         prune_roots: ask.prune_roots,
@@ -151,6 +157,7 @@ pub fn sync(scene: &Rc<Scene>, lock: LockStyle, ask: &Ask) -> (Operation, checke
         force: ask.force,
         any_history: ask.any_history || ask.rollback.is_some(),
         is_rollback: ask.rollback.is_some(),
+        bumps_by_tree: !scene.is_calm.get() && scene.setting.bump == Bump::Tree,
         prune_roots: ask.prune_roots,
         locks: locks(lock),
         is_dry: mode != Mode::Apply,
@@ -213,6 +220,11 @@ fn context(scene: &Rc<Scene>, lock: LockStyle, allow_delete: Option<usize>) -> C
             percent_max: 30,
         },
         allow_delete,
+        protect: if scene.is_calm.get() {
+            Vec::new()
+        } else {
+            setting.protect.clone()
+        },
         secrets: Vec::new(),
         batch_limits: BatchLimits {
             transaction_bytes_max,

@@ -15,10 +15,7 @@ impl Checker {
         let pinned = |state: &Value| state.get("pinned")?.get("commit")?.as_str().map(str::to_owned);
         let before = self.mirror.properties(STATE).cloned().map(Value::Object);
         let before = before.as_ref().and_then(pinned);
-        let written = transaction.changes.iter().find_map(|change| match change {
-            Applied::Set(path, data) if path == STATE => serde_json::from_slice::<Value>(data).ok(),
-            _ => None,
-        });
+        let written = state_of(transaction);
         let after = written.as_ref().and_then(pinned);
         let is_rollback = self.records[operation.0].permit.is_rollback;
         if !is_rollback && before.as_ref().is_some_and(|commit| commit != revision) {
@@ -37,6 +34,75 @@ impl Checker {
             );
             self.blame("pin", what);
         }
+    }
+
+    /// Tells whether a transaction only notes a commit in the state.
+    pub(super) fn is_note(&self, transaction: &Transaction) -> bool {
+        let told = |state: &Value| (state["seen"].clone(), state["protected"].clone());
+        let before = self.mirror.properties(STATE).cloned().map(Value::Object);
+        let is_other = |change: &Applied| {
+            let path = path_of(change);
+            !super::is_candidate(path) && path != STATE
+        };
+        let after = state_of(transaction);
+        let (Some(before), Some(after)) = (before, after) else {
+            return false;
+        };
+        let is_same = before["commit"] == after["commit"] && before["phase"] == after["phase"];
+        is_same && told(&before) != told(&after) && !transaction.changes.iter().any(is_other)
+    }
+
+    /// A commit that is noted has the very tree of the deployed one, and is noted once.
+    pub(super) fn judge_note(&mut self, operation: Operation, transaction: &Transaction, revision: &str) {
+        let seen = state_of(transaction).and_then(|state| state["seen"].as_str().map(str::to_owned));
+        let seen = seen.unwrap_or_default();
+        let is_allowed = self.records[operation.0].permit.bumps_by_tree;
+        if !is_allowed || !self.have_one_tree(&seen, revision) {
+            self.blame(
+                "bump",
+                format!("sync {} notes {seen} beside {revision}", operation.0),
+            );
+        }
+        let record = &mut self.records[operation.0];
+        record.ends += 1;
+        if record.ends > 1 {
+            self.blame("I5", format!("sync {} ended twice", operation.0));
+        }
+    }
+
+    /// Where only trees move the version, one commit doesn't take the place of another with the same tree.
+    pub(super) fn judge_bump(&mut self, operation: Operation, revision: &str) {
+        let permit = &self.records[operation.0].permit;
+        if !permit.bumps_by_tree || permit.is_rollback {
+            return;
+        }
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let version = text(self.mirror.property(super::HOSTS, "version"));
+        let state = |key| self.mirror.property(STATE, key);
+        let deployed = text(state("commit"));
+        let (Some(deployed), true) = (deployed.clone(), version == deployed) else {
+            return;
+        };
+        let is_told = state("tree_sha256").is_some();
+        if is_told && deployed != revision && self.have_one_tree(&deployed, revision) {
+            self.blame(
+                "bump",
+                format!(
+                    "sync {} moves the version from {deployed} to {revision}, which has the same tree",
+                    operation.0
+                ),
+            );
+        }
+    }
+
+    fn have_one_tree(&mut self, one: &str, other: &str) -> bool {
+        let mut tree = |revision: &str| {
+            let meaning = self.meaning(revision)?;
+            let roots: std::collections::BTreeSet<String> =
+                meaning.desired.trimmed.iter().map(ToString::to_string).collect();
+            Some((meaning.stored.clone(), roots))
+        };
+        matches!((tree(one), tree(other)), (Some(one), Some(other)) if one == other)
     }
 
     /// The end of a sync, and nothing else, has an entry, that tells what all of its transactions did; the ring keeps
@@ -101,6 +167,14 @@ impl Checker {
             self.blame("history", format!("sync {} {fault}", operation.0));
         }
     }
+}
+
+/// Returns the state that a transaction writes.
+fn state_of(transaction: &Transaction) -> Option<Value> {
+    transaction.changes.iter().find_map(|change| match change {
+        Applied::Set(path, data) if path == STATE => serde_json::from_slice(data).ok(),
+        _ => None,
+    })
 }
 
 fn is_entry(change: &&Applied) -> bool {

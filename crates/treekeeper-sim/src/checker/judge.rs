@@ -166,7 +166,11 @@ impl Checker {
         if is_broken {
             self.blame("I9", format!("sync {} deploys a broken commit", operation.0));
         }
+        if self.is_note(transaction) {
+            return self.judge_note(operation, transaction, &said.revision);
+        }
         self.judge_version(operation, transaction, &said);
+        self.judge_bump(operation, &said.revision);
         self.judge_convergence(operation);
         self.judge_order(operation, &said);
         self.judge_pin(operation, transaction, &said.revision);
@@ -336,6 +340,15 @@ impl Checker {
     /// removed it in between.
     fn judge_blind(&mut self, operation: Operation, change: &Applied) {
         let path = path_of(change);
+        let is_protected = |root: &String| {
+            path == root
+                || path
+                    .strip_prefix(root.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
+        if matches!(change, Applied::Deleted(_)) && self.protected.as_ref().is_some_and(is_protected) {
+            self.blame("protect", format!("operation {} deletes {path}", operation.0));
+        }
         if matches!(change, Applied::Created(..)) || is_candidate(path) {
             return;
         }

@@ -65,6 +65,8 @@ pub struct Permit {
     pub any_history: bool,
     /// It goes back to a commit, whatever the cluster is pinned at.
     pub is_rollback: bool,
+    /// A commit with the tree of the deployed one does not move the version.
+    pub bumps_by_tree: bool,
     /// It deletes top-level nodes that are no longer defined.
     pub prune_roots: bool,
     /// How many locks it takes.
@@ -125,6 +127,8 @@ struct Meaning {
 #[derive(Debug)]
 pub struct Checker {
     repository: Repository,
+    /// The top-level node that is never deleted, nor anything below it.
+    protected: Option<String>,
     meanings: BTreeMap<String, Meaning>,
     mirror: Mirror,
     sessions: BTreeMap<i64, Who>,
@@ -143,10 +147,11 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Returns a judge who knows the repository.
-    pub fn new(repository: Repository) -> Checker {
+    /// Returns a judge who knows the repository, and the root that every treekeeper of the run is told to protect.
+    pub fn new(repository: Repository, protected: Option<String>) -> Checker {
         Checker {
             repository,
+            protected,
             meanings: BTreeMap::new(),
             mirror: Mirror::default(),
             sessions: BTreeMap::new(),
@@ -159,6 +164,11 @@ impl Checker {
             now: 0,
             violation: None,
         }
+    }
+
+    /// Notes that nothing is protected any more.
+    pub fn unprotected(&mut self) {
+        self.protected = None;
     }
 
     /// Notes the time.

@@ -85,6 +85,7 @@ fn take(
                 version: DataVersion(stat.version),
                 czxid: Zxid(stat.czxid),
                 mzxid: Zxid(stat.mzxid),
+                mtime_ms: stat.mtime,
                 ephemeral_owner: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
             };
             if stat.num_children > 0 && descends {

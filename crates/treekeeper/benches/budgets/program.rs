@@ -9,7 +9,7 @@ use treekeeper::git::{GitOptions, Mirror, ReadLimits};
 use treekeeper::zk::ReadMethod;
 use treekeeper_core::layer::{LayerLimits, Overlay};
 use treekeeper_core::model::cluster::LockStyle;
-use treekeeper_core::operation::{Context, Mode, Operation, Outcome, SyncOptions};
+use treekeeper_core::operation::{Bump, Context, Mode, Operation, Outcome, SyncOptions};
 use treekeeper_core::plan::{BatchLimits, DeleteBudget};
 use treekeeper_core::treefile::ParseLimits;
 
@@ -262,6 +262,8 @@ fn sync_options() -> SyncOptions {
         force: false,
         repair: false,
         rollback: false,
+        within: None,
+        bump: Bump::Commit,
         adopt: false,
         any_history: false,
         prune_roots: false,
@@ -281,6 +283,7 @@ fn context() -> Context {
         delete_budget: DeleteBudget::default(),
         allow_delete: None,
         batch_limits: BatchLimits::default(),
+        protect: Vec::new(),
         secrets: Vec::new(),
     }
 }

@@ -13,7 +13,7 @@ use blame::BLAME_EXAMPLES;
 pub use blame::BlameArgs;
 pub use offline::{CompletionsArgs, ExplainArgs, FmtArgs, FormatArg, ManArgs, ParseArgs, ValidateArgs};
 use rollback::ROLLBACK_EXAMPLES;
-pub use rollback::RollbackArgs;
+pub use rollback::{DiffArgs, RollbackArgs};
 
 use offline::{EXPLAIN_EXAMPLES, FMT_EXAMPLES, MAN_EXAMPLES, VALIDATE_EXAMPLES};
 pub use watch::{BreakArgs, ConfigArgs, ConfigCommand, LockArgs, LockCommand};
@@ -154,6 +154,10 @@ pub enum Command {
     Blame(BlameArgs),
     /// Say in one sentence how the cluster is, then versions, hosts and the lock
     Status,
+    /// Show how the live tree differs from the deployed commit: what others have changed, when, and in which transaction
+    ///
+    /// It is shown as the plan that makes the tree as the commit has it again: + is missing, ~ was changed, - is extra.
+    Diff(DiffArgs),
     /// ALL STOP: set the version of /hosts to None, so that no host deploys and no sync goes on
     Stop(StopArgs),
     /// End a stop or a pause: put a version back

@@ -135,7 +135,7 @@ fn parsed(
     revision: &Revision,
 ) -> Result<(Vec<FileTree>, DesiredTree), Problem> {
     let (parse_limits, layer_limits) = tree_limits(&setup.config);
-    let files: Vec<_> = repository.read(revision)?.into_iter().map(Arc::new).collect();
+    let files: Vec<_> = repository.read(revision)?.0.into_iter().map(Arc::new).collect();
     let read = layer::read(files.iter().cloned(), setup.overlay, &parse_limits, &layer_limits);
     let (Some(desired), true) = (read.0, read.1.is_empty()) else {
         let shown = ui::counted(read.1.len(), "error");

@@ -51,8 +51,10 @@ pub enum OverlayKey {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BumpKey {
-    /// Every commit, as the original; nothing else is known yet.
+    /// Every commit, as the original.
     Commit,
+    /// Those that change the merged tree.
+    Tree,
 }
 
 /// `[git]`.
@@ -93,22 +95,10 @@ pub struct DeleteKeys {
     pub znodes_max: Option<usize>,
     /// Percent of the managed znodes that pass; 30 by default.
     pub percent_max: Option<usize>,
-    /// Patterns of znodes that are never deleted: not known yet, so that only an empty list is taken.
-    #[serde(deserialize_with = "nothing_protected")]
+    /// Globs of znodes that are never deleted.
     pub protect: Vec<String>,
     /// As `--prune-roots` with each sync.
     pub prune_roots: bool,
-}
-
-/// Refuses patterns that this release would not heed: who writes them relies on them.
-fn nothing_protected<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let patterns = Vec::<String>::deserialize(deserializer)?;
-    if patterns.is_empty() {
-        return Ok(patterns);
-    }
-    Err(serde::de::Error::custom(
-        "`protect` is not known to this release, so nothing would be protected: take it out",
-    ))
 }
 
 /// `[secrets]`.

@@ -13,6 +13,7 @@ mod config_show;
 mod data;
 mod demo;
 mod dev_server;
+mod diff;
 mod doctor;
 mod edit;
 mod explain;
@@ -23,6 +24,7 @@ mod letters;
 mod lock;
 mod man;
 mod markdown;
+mod mirror;
 mod offline;
 mod operator;
 mod pin;
@@ -97,6 +99,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
         },
         Command::Blame(options) => blame::run(&setup()?, &options),
         Command::Status => status::run(&setup()?),
+        Command::Diff(options) => diff::run(&setup()?, &options),
         Command::Stop(options) => operator::stop(&setup()?, &options),
         Command::Resume(options) => operator::resume(&setup()?, &options),
         Command::Pause => operator::pause(&setup()?),

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use treekeeper_core::gate::Blocker;
 use treekeeper_core::operation::{Mode, Outcome, Receipt};
 use treekeeper_core::plan::display::write_plan;
-use treekeeper_core::plan::{Batch, DisplayOptions, Plan, Secrets, Style, json};
+use treekeeper_core::plan::{Batch, DisplayOptions, Plan, Secrets, Style, Touch, json};
 use treekeeper_core::treefile::Diagnostic;
 
 use super::against::Against;
@@ -46,7 +46,7 @@ pub fn tell(
     let format = format(setup, options)?;
     let names = &setup.config.secrets.names;
     match format {
-        PlanFormatArg::Json => print_json_against(setup, receipt, options.show_secrets, against)?,
+        PlanFormatArg::Json => print_json_with(setup, receipt, &[], options.show_secrets, against)?,
         PlanFormatArg::Markdown => {
             ui::print_bytes(markdown::comment(receipt, names, against).as_bytes())?;
         }
@@ -60,6 +60,9 @@ pub fn tell(
     }
     if format == PlanFormatArg::Text {
         print_plan(setup, receipt, options.show_secrets)?;
+    }
+    if let Some(text) = sync::quiet(receipt) {
+        ui::say(&text);
     }
     if receipt.altered_by_hand {
         ui::warning("the version of /hosts has been altered by hand since the last sync");
@@ -97,6 +100,25 @@ pub fn print_plan(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Resul
     print_changes(setup, &plan, &receipt.batches, show_secrets)
 }
 
+/// Prints how the live tree has drifted, for people: the plan that mends it, and who was last at what it changes.
+pub fn print_drift(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Result<(), Problem> {
+    let plan = receipt.plan.clone().unwrap_or_default();
+    let options = DisplayOptions {
+        touches: &receipt.touches,
+        ..display_options(setup, show_secrets)
+    };
+    ui::print_with(|mut out| write_plan(&mut out, &plan, &receipt.batches, &options))
+}
+
+fn display_options(setup: &Setup, show_secrets: bool) -> DisplayOptions<'_> {
+    DisplayOptions {
+        // The stream strips colours where they are not wanted.
+        style: Style::Ansi,
+        secrets: secrets(setup, show_secrets),
+        ..DisplayOptions::default()
+    }
+}
+
 /// Prints a plan, to be applied as `batches`, for people.
 pub fn print_changes(
     setup: &Setup,
@@ -104,23 +126,24 @@ pub fn print_changes(
     batches: &[Batch],
     show_secrets: bool,
 ) -> Result<(), Problem> {
-    let options = DisplayOptions {
-        // The stream strips colours where they are not wanted.
-        style: Style::Ansi,
-        secrets: secrets(setup, show_secrets),
-        ..DisplayOptions::default()
-    };
+    let options = display_options(setup, show_secrets);
     ui::print_with(|mut out| write_plan(&mut out, plan, batches, &options))
 }
 
 /// Prints how an operation ended, why, and the plan if one was made, as JSON.
 pub fn print_json(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Result<(), Problem> {
-    print_json_against(setup, receipt, show_secrets, None)
+    print_json_with(setup, receipt, &[], show_secrets, None)
 }
 
-fn print_json_against(
+/// Prints the same, each change with the last write of its znode.
+pub fn print_drift_json(setup: &Setup, receipt: &Receipt, show_secrets: bool) -> Result<(), Problem> {
+    print_json_with(setup, receipt, &receipt.touches, show_secrets, None)
+}
+
+fn print_json_with(
     setup: &Setup,
     receipt: &Receipt,
+    touches: &[Option<Touch>],
     show_secrets: bool,
     against: Option<&Against>,
 ) -> Result<(), Problem> {
@@ -134,6 +157,9 @@ fn print_json_against(
         "warnings": receipt.warnings,
         "revision": receipt.revision.as_ref().map(ToString::to_string),
     });
+    if let Some(deployed) = &receipt.stays_at {
+        head["stays_at"] = deployed.to_string().into();
+    }
     if let Some(against) = against {
         head["snapshot"] = serde_json::json!({
             "taken": against.taken,
@@ -145,7 +171,9 @@ fn print_json_against(
         let head = head.to_string();
         write!(out, "{},\n\"plan\":", head.trim_end_matches('}'))?;
         match &receipt.plan {
-            Some(plan) => json::write_plan(&mut out, plan, &receipt.batches, secrets)?,
+            Some(plan) => {
+                json::write_drift(&mut out, plan, &receipt.batches, touches, secrets)?;
+            }
             None => out.write_str("null")?,
         }
         out.write_str("}\n")

@@ -2,20 +2,21 @@
 //!
 //! A flag goes over the environment, the environment over the file.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use treekeeper_core::layer::{LayerLimits, Overlay};
 use treekeeper_core::model::cluster::LockStyle;
+use treekeeper_core::model::printable;
 use treekeeper_core::operation::Context;
 use treekeeper_core::plan::{BatchLimits, DeleteBudget, Wire};
 use treekeeper_core::treefile::ParseLimits;
 
 use super::args::{Global, LockArg, OverlayArg};
 use super::config::{self, AclKey, AuthKeys, Config, HistoryKey, OverlayKey, TlsKeys};
+use super::mirror::{default_mirror, mirror_in};
 use super::ui::{self, Problem};
-use crate::engine::{RepositorySource, World};
+use crate::engine::{self, RepositorySource, World};
 use crate::git::{GitOptions, ProcessLimits, ReadLimits};
 use crate::zk::{Credentials, ReadMethod, Session, SessionOptions, TlsFiles};
 
@@ -207,6 +208,9 @@ impl Setup {
             lock_wait,
             delete_budget: self.delete_budget(),
             allow_delete,
+            protect: engine::globs(&self.config.delete.protect).map_err(|message| {
+                Problem::error(format!("the configuration: {}", printable(&message))).with_code("TK1110")
+            })?,
             secrets: self.config.secrets.names.clone(),
             batch_limits: BatchLimits {
                 transaction_bytes_max,
@@ -422,58 +426,6 @@ pub fn actor() -> String {
         }
     };
     format!("{}@{}", plain(&user, "unknown"), plain(&machine, "localhost"))
-}
-
-/// Returns where the mirror lives if the user named a directory.
-///
-/// The original's users name its work tree, which is left alone: the mirror stands in it by itself.
-fn mirror_in(directory: &Path) -> PathBuf {
-    let is_ours = directory.join("HEAD").exists();
-    let is_free = std::fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none());
-    if is_ours || is_free {
-        directory.to_owned()
-    } else {
-        directory.join("treekeeper.git")
-    }
-}
-
-/// Returns the mirror's place in the user's state directory, one for each URL.
-fn default_mirror(url: &str) -> Result<PathBuf, Problem> {
-    let state = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")));
-    let Some(state) = state else {
-        return Err(Problem::configuration(
-            "no place for the mirror: neither XDG_STATE_HOME nor HOME is set",
-        )
-        .with_hint("give --tree-directory DIR"));
-    };
-    // What stands before the host in a URL, or in its query, may be a secret and is left out.
-    let without_query = url.split_once('?').map_or(url, |(before, _)| before);
-    let without_user = without_query
-        .rsplit_once('@')
-        .map_or(without_query, |(_, rest)| rest);
-    let name: String = without_user
-        .chars()
-        .map(|character| {
-            if character.is_ascii_alphanumeric() || ".-".contains(character) {
-                character
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    let start = name.len().saturating_sub(100);
-    // Different URLs may look alike without their odd characters. Another hash in another release costs one clone.
-    let mut hasher = DefaultHasher::new();
-    without_user.hash(&mut hasher);
-    let name = format!(
-        "{}-{:08x}.git",
-        name[start..].trim_matches(['.', '_']),
-        hasher.finish() as u32
-    );
-    Ok(state.join("treekeeper/mirrors").join(name))
 }
 
 /// Writes an event unless only errors are wanted.

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use treekeeper_core::gate::{self, Blocker, Policy};
-use treekeeper_core::model::ClusterVersion;
 use treekeeper_core::model::cluster::{ClusterReading, Host, Phase, StateReading};
+use treekeeper_core::model::{ClusterVersion, Revision};
 use treekeeper_core::operation::{Depth, Outcome};
 use treekeeper_core::plan::Counts;
 
@@ -41,16 +41,14 @@ pub fn run(setup: &Setup) -> Result<Exit, Problem> {
 /// Plans the deployed commit once more: what it would change is what others have changed.
 fn drift(setup: &Setup, cluster: &ClusterReading) -> Drift {
     let unknown = |reason: &str| Drift::Unknown(reason.to_owned());
-    if cluster.state.is_applying() {
-        return unknown("a sync is incomplete");
-    }
-    let Some(deployed) = cluster.deployed() else {
-        return unknown("no commit is deployed");
+    let deployed = match deployed(cluster) {
+        Ok(deployed) => deployed,
+        Err(reason) => return unknown(reason),
     };
     if !setup.has_repository() {
         return unknown("no repository is configured (--url)");
     }
-    match sync::drift(setup, &deployed) {
+    match sync::drift(setup, &deployed, None) {
         Err(problem) => Drift::Unknown(problem.message().to_owned()),
         Ok(receipt) => match (&receipt.outcome, &receipt.plan) {
             (Outcome::Planned, Some(plan)) => Drift::Known(plan.counts()),
@@ -58,6 +56,14 @@ fn drift(setup: &Setup, cluster: &ClusterReading) -> Drift {
             _ => unknown("the deployed commit cannot be planned"),
         },
     }
+}
+
+/// Returns the commit that the live tree is held against, or why there is none.
+pub fn deployed(cluster: &ClusterReading) -> Result<Revision, &'static str> {
+    if cluster.state.is_applying() {
+        return Err("a sync is incomplete");
+    }
+    cluster.deployed().ok_or("no commit is deployed")
 }
 
 impl Drift {
@@ -219,6 +225,13 @@ fn as_text(cluster: &ClusterReading, contenders: &[Contender], drift: &Drift) ->
                 "applying  {to}, {} of {} batches are in the tree",
                 state.step, state.steps
             ));
+        }
+        if let Some(seen) = state
+            .seen
+            .as_ref()
+            .filter(|seen| Some(*seen) != state.commit.as_ref())
+        {
+            lines.push(format!("seen      {}, which has the same tree", plain(seen)));
         }
         if let Some(pin) = &state.pinned {
             lines.push(format!("pinned    {}; `treekeeper unpin` lifts it", pin.told()));

@@ -1,11 +1,12 @@
 //! `sync`: makes the live tree what the newest commit says.
 
 use treekeeper_core::gate::Blocker;
-use treekeeper_core::model::Revision;
-use treekeeper_core::operation::{Event, Mode, Operation, Outcome, Receipt, SyncOptions};
+use treekeeper_core::model::{Revision, ZnodePath};
+use treekeeper_core::operation::{Bump, Event, Mode, Operation, Outcome, Receipt, SyncOptions};
 use treekeeper_core::plan::{Counts, Plan};
 
 use super::args::SyncArgs;
+use super::config::BumpKey;
 use super::plan::{print_json, print_plan};
 use super::setup::{Setup, teller, tree_limits};
 use super::ui::{self, Exit, Problem};
@@ -55,23 +56,30 @@ pub fn rollback(
 }
 
 /// Where a sync goes.
-#[derive(Clone, Copy)]
 enum Aim {
     /// To the newest commit, or one that is named.
     Newest,
     /// Back to a commit, to stay there.
     Back,
+    /// Nowhere: what is deployed is looked at once more, or one subtree of it.
+    Drift(Option<ZnodePath>),
 }
 
-/// Plans the deployed commit once more, for `status`.
-pub fn drift(setup: &Setup, deployed: &Revision) -> Result<Receipt, Problem> {
+/// Plans the deployed commit once more, for `diff` and `status`; of one subtree only, if `within` names it.
+pub fn drift(setup: &Setup, deployed: &Revision, within: Option<ZnodePath>) -> Result<Receipt, Problem> {
     let options = SyncArgs {
         revision: Some(deployed.as_str().to_owned()),
         ..SyncArgs::default()
     };
     let repository = setup.repository(options.revision.as_deref())?.for_a_look();
     let tell = &mut teller(setup.quiet);
-    operate(setup, &options, (Mode::Plan, Aim::Newest), repository, tell)
+    operate(
+        setup,
+        &options,
+        (Mode::Plan, Aim::Drift(within)),
+        repository,
+        tell,
+    )
 }
 
 fn operate(
@@ -98,6 +106,14 @@ fn operation(setup: &Setup, options: &SyncArgs, mode: Mode, aim: Aim) -> Result<
         force: options.force,
         repair: options.repair,
         rollback: matches!(aim, Aim::Back),
+        bump: match setup.config.bump {
+            Some(BumpKey::Tree) => Bump::Tree,
+            Some(BumpKey::Commit) | None => Bump::Commit,
+        },
+        within: match aim {
+            Aim::Drift(within) => within,
+            Aim::Newest | Aim::Back => None,
+        },
         adopt: options.adopt,
         any_history: options.allow_rewind || setup.any_history(),
         prune_roots: options.prune_roots || setup.config.delete.prune_roots,
@@ -115,9 +131,15 @@ pub fn summary(receipt: &Receipt, verb: &str) {
     if receipt.altered_by_hand && !matches!(receipt.outcome, Outcome::InSync) {
         ui::warning("the version of /hosts had been altered by hand since the last sync");
     }
+    if let Some(text) = quiet(receipt) {
+        ui::say(&text);
+    }
     let (Outcome::Applied, Some(plan)) = (&receipt.outcome, &receipt.plan) else {
         return;
     };
+    if receipt.stays_at.is_some() && plan.is_empty() {
+        return;
+    }
     for spared in &plan.spared {
         ui::say(&format!(
             "note: {}",
@@ -131,6 +153,20 @@ pub fn summary(receipt: &Receipt, verb: &str) {
         ));
     }
     ui::say(&applied(receipt, plan, verb));
+}
+
+/// Says that a commit leaves the tree as the deployed one has it, if it does.
+pub fn quiet(receipt: &Receipt) -> Option<String> {
+    let (deployed, revision) = (receipt.stays_at.as_ref()?, receipt.revision.as_ref()?);
+    let is_told = matches!(
+        receipt.outcome,
+        Outcome::InSync | Outcome::Planned | Outcome::Applied
+    );
+    is_told.then(|| {
+        format!(
+            "The tree of {revision:.12} is that of {deployed:.12}, which is deployed: /hosts stays there (bump = \"tree\")."
+        )
+    })
 }
 
 /// Returns `Synced to 0defaced: 2 created, 1 changed, 0 deleted in 1 transaction.`

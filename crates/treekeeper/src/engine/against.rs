@@ -35,7 +35,10 @@ fn perform(
             Answer::Fetched { revision, repository }
         }
         Request::Relate { deployed, target } => Answer::Relation(repository.relation(deployed, target)?),
-        Request::ReadFiles(revision) => Answer::Files(repository.read(revision)?),
+        Request::ReadFiles(revision) => {
+            let (files, protect) = repository.read(revision)?;
+            Answer::Files { files, protect }
+        }
         Request::Observe(scope) => {
             let live = snapshot.observe(&scope.subtrees).map_err(|lacking| {
                 let shown = treekeeper_core::model::printable(lacking.as_str()).into_owned();

@@ -3,6 +3,7 @@
 //! Floor 4. No decision is made here; a request is performed or its failure reported.
 
 mod against;
+mod settings;
 mod source;
 
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use treekeeper_core::operation::{
 };
 
 pub use against::run_against;
+pub use settings::globs;
 pub use source::{RepositorySource, failure};
 
 use crate::zk::{self, HeldLock, ReadMethod, Session, SessionOptions, ZkError};
@@ -87,7 +89,10 @@ impl Driver {
             Request::Relate { deployed, target } => {
                 Answer::Relation(self.repository()?.relation(&deployed, &target)?)
             }
-            Request::ReadFiles(revision) => Answer::Files(self.repository()?.read(&revision)?),
+            Request::ReadFiles(revision) => {
+                let (files, protect) = self.repository()?.read(&revision)?;
+                Answer::Files { files, protect }
+            }
             Request::Prepare { hosts, state } => {
                 zk::prepare(session, self.world.lock, hosts.as_deref(), state.as_deref()).await?;
                 Answer::Done

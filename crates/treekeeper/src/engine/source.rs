@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use treekeeper_core::gate::Relation;
+use treekeeper_core::model::protect::Glob;
 use treekeeper_core::model::{Revision, printable};
 use treekeeper_core::operation::Failure;
 use treekeeper_core::treefile::SourceFile;
 
-use crate::git::{Blamed, GitError, GitOptions, Mirror, ReadLimits};
+use super::settings::protected;
+use crate::git::{Blamed, GitError, GitOptions, Mirror, ReadLimits, SETTINGS_FILE};
 
 /// How long a look waits for the remote.
 const LOOK_FETCH_MAX: Duration = Duration::from_secs(10);
@@ -95,13 +97,17 @@ impl RepositorySource {
         self.mirror()?.is_behind(ancestor, descendant).map_err(failure)
     }
 
-    /// Returns the tree files at `revision`, `.zk` first, each group sorted.
+    /// Returns the tree files at `revision`, `.zk` first, each group sorted, and what the settings beside them protect.
     ///
     /// # Errors
-    /// Entries that are not regular files, limits, a mirror that cannot be read.
-    pub fn read(&mut self, revision: &Revision) -> Result<Vec<SourceFile>, Failure> {
+    /// Entries that are not regular files, limits, a mirror that cannot be read, settings that are wrong.
+    pub fn read(&mut self, revision: &Revision) -> Result<(Vec<SourceFile>, Vec<Glob>), Failure> {
         let limits = self.limits.clone();
-        self.mirror()?.read(revision, &limits).map_err(failure)
+        let mut files = self.mirror()?.read(revision, &limits).map_err(failure)?;
+        let place = files.iter().position(|file| file.name == SETTINGS_FILE);
+        let settings = place.map(|place| files.remove(place));
+        let protect = settings.map(|file| protected(&file, revision)).transpose()?;
+        Ok((files, protect.unwrap_or_default()))
     }
 }
 

@@ -18,6 +18,9 @@ const DEPTH_MAX: usize = 64;
 /// What `cat-file` prints around a blob, at most: an id, the type, the size, two ends of lines.
 const FRAME_BYTES_MAX: u64 = 128;
 
+/// The repository's own settings, which may stand beside the tree files.
+pub const SETTINGS_FILE: &str = "treekeeper.toml";
+
 /// One entry of a tree, as git lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -45,7 +48,7 @@ enum Sizes {
 
 impl Mirror {
     /// Returns the tree files directly in the configured directory at `revision`: `.zk` files first, then `.zkx`, each
-    /// sorted by bytes.
+    /// sorted by bytes; and the settings file, if there is one.
     ///
     /// All is refused or all is read. A directory that is missing is an error, never an empty list.
     pub fn read(&mut self, revision: &Revision, limits: &ReadLimits) -> Result<Vec<SourceFile>, GitError> {
@@ -96,7 +99,8 @@ impl Mirror {
     /// Picks the tree files, with their names, and holds them against the limits.
     fn tree_files(&self, entries: Vec<Entry>, limits: &ReadLimits) -> Result<Vec<(Entry, String)>, GitError> {
         let mut files = Vec::new();
-        for entry in entries.into_iter().filter(|entry| is_tree_file(&entry.name)) {
+        let is_wanted = |name: &[u8]| is_tree_file(name) || name == SETTINGS_FILE.as_bytes();
+        for entry in entries.into_iter().filter(|entry| is_wanted(&entry.name)) {
             let path = self.path_of(&entry.name);
             if entry.kind != EntryKind::File {
                 return Err(GitError::NotAFile {

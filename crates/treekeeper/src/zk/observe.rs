@@ -225,6 +225,7 @@ impl Reader<'_> {
                     version: DataVersion(stat.version),
                     czxid: Zxid(stat.czxid),
                     mzxid: Zxid(stat.mzxid),
+                    mtime_ms: stat.mtime,
                     ephemeral_owner: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
                 };
                 if has_children && what == (What::Data { descend: true }) {

@@ -138,6 +138,8 @@ fn without_a_code_all_are_listed() {
     TK1008  lock-held                somebody else holds the cluster lock (exit code 6)
     TK1009  plan-stale               what a plan rests on has moved (exit code 7)
     TK1010  reserved                 a znode that is not written by hand (exit code 3)
+    TK1012  protected                the plan deletes a znode that is protected (exit code 3)
+    TK1013  no-files                 a commit without tree files would prune everything (exit code 3)
     TK1101  outcome-unknown          nobody could find out whether it was applied (exit code 8)
     TK1102  session-lost             the ZooKeeper session was lost
     TK1103  unreachable              no ZooKeeper server could be reached in time
@@ -160,6 +162,7 @@ fn without_a_code_all_are_listed() {
     TK1120  no-way-back              the history does not reach so far
     TK1123  snapshot-file            a file is no snapshot that a plan can be made over
     TK1124  snapshot-lacks           the snapshot does not hold a znode that the commit defines
+    TK1127  nothing-to-compare       there is nothing to hold the live tree against
     TK1130  no-candidate             what is to be removed is no candidate of a lock, or another one by now
     TK1201  git-argument             a URL, a name or a directory that git is not given
     TK1202  git-missing              the git command could not be run
@@ -203,6 +206,8 @@ fn an_exit_code_is_explained_with_the_refusals_that_end_with_it() {
     TK1006  pinned            the cluster is held at a commit (exit code 3)
     TK1007  delete-budget     the plan deletes more znodes than the policy allows (exit code 3)
     TK1010  reserved          a znode that is not written by hand (exit code 3)
+    TK1012  protected         the plan deletes a znode that is protected (exit code 3)
+    TK1013  no-files          a commit without tree files would prune everything (exit code 3)
     ");
     assert_snapshot!(treekeeper.stdout(&["explain", "exit code 64"]), @"exit code 64: wrong usage");
     assert_snapshot!(treekeeper.stdout(&["explain", "--json", "exit", "6"]), @r#"

@@ -17,6 +17,8 @@ fn the_help_of_the_program() {
       blame        Tell where a znode or a property comes from: file and line, the commit that wrote it,
                    and whether it is live so
       status       Say in one sentence how the cluster is, then versions, hosts and the lock
+      diff         Show how the live tree differs from the deployed commit: what others have changed,
+                   when, and in which transaction
       stop         ALL STOP: set the version of /hosts to None, so that no host deploys and no sync goes
                    on
       resume       End a stop or a pause: put a version back

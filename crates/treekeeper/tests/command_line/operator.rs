@@ -363,11 +363,13 @@ fn status_tells_hosts_and_what_ails_them() {
         "pinned": null,
         "repository": "<first>",
         "schema": 1,
+        "seen": "<first>",
         "step": 0,
         "steps": 0,
         "stop": null,
         "sync_id": "HEX",
-        "to": null
+        "to": null,
+        "tree_sha256": "HEX"
       },
       "status": "Converging: 2 of 4 hosts at <first short>.",
       "stop": null,

@@ -1,4 +1,4 @@
-//! The options of `rollback`.
+//! The options of `rollback` and `diff`: the way back, and what somebody else has changed meanwhile.
 
 use clap::Args;
 
@@ -33,4 +33,19 @@ pub struct RollbackArgs {
     /// Delete top-level znodes that later commits defined and this one doesn't
     #[arg(long)]
     pub prune_roots: bool,
+}
+
+/// Options of `diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Look at this subtree only
+    // `--path` of every command has the name `path` already.
+    #[arg(id = "subtree", value_name = "PATH", default_value = "/")]
+    pub path: String,
+    /// Exit with 2 if anything differs
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Show secrets (on a terminal only)
+    #[arg(long)]
+    pub show_secrets: bool,
 }

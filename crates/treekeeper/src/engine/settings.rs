@@ -1,0 +1,107 @@
+//! The repository's own settings, `treekeeper.toml` beside the tree files: what it protects from deletion.
+//!
+//! Whoever may commit may protect, and nothing else: every other key belongs into the configuration of the machine that
+//! syncs, and is an error here.
+
+use serde::Deserialize;
+use treekeeper_core::model::protect::{GLOBS_MAX, Glob};
+use treekeeper_core::model::{Revision, printable};
+use treekeeper_core::operation::Failure;
+use treekeeper_core::treefile::SourceFile;
+
+/// The most bytes of the file.
+const BYTES_MAX: usize = 256 * 1024;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    delete: DeleteSettings,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeleteSettings {
+    protect: Vec<String>,
+}
+
+/// Returns the globs that the settings file of a commit protects.
+///
+/// # Errors
+/// A file that is no TOML, holds any other key, or a text that is no glob.
+pub fn protected(file: &SourceFile, revision: &Revision) -> Result<Vec<Glob>, Failure> {
+    let name = printable(&file.name).into_owned();
+    let wrong = |place: String, message: &str| {
+        Failure::new(format!(
+            "{name}{place} in commit {revision:.12}: {}",
+            printable(message)
+        ))
+        .with_code("TK1110")
+        .with_hint(
+            "in the repository this file holds `protect` of [delete] and nothing else; the rest belongs into the \
+             configuration of the machine that syncs",
+        )
+    };
+    if file.bytes.len() > BYTES_MAX {
+        return Err(wrong(
+            String::new(),
+            &format!("it has more than {BYTES_MAX} bytes"),
+        ));
+    }
+    let text = std::str::from_utf8(&file.bytes).map_err(|_| wrong(String::new(), "it is not UTF-8"))?;
+    let settings: Settings = toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+        wrong(format!(":{line}"), &error.message().replace('\n', "; "))
+    })?;
+    globs(&settings.delete.protect).map_err(|message| wrong(String::new(), &message))
+}
+
+/// Returns the globs of a list, in its order.
+///
+/// # Errors
+/// What is wrong with which of them, or that they are too many; may hold anything that was written there.
+pub fn globs(texts: &[String]) -> Result<Vec<Glob>, String> {
+    if texts.len() > GLOBS_MAX {
+        return Err(format!(
+            "{} globs in `protect`, at most {GLOBS_MAX} are taken",
+            texts.len()
+        ));
+    }
+    let parse = |text: &String| {
+        Glob::parse(text).map_err(|error| {
+            let shown: String = text.chars().take(100).collect();
+            format!("{shown:?} in `protect`: {error}")
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> String {
+        let file = SourceFile {
+            name: "treekeeper.toml".to_owned(),
+            bytes: text.to_vec(),
+        };
+        let revision = Revision::parse(&"c".repeat(40)).unwrap();
+        match protected(&file, &revision) {
+            Ok(globs) => globs.iter().map(Glob::as_str).collect::<Vec<_>>().join(" "),
+            Err(failure) => failure.message,
+        }
+    }
+
+    #[test]
+    fn a_list_of_globs_and_nothing_else() {
+        assert_eq!(read(b""), "");
+        assert_eq!(read(b"[delete]\n"), "");
+        assert_eq!(read(b"[delete]\nprotect = ['/b/**', '/a*']\n"), "/b/** /a*");
+        insta::assert_snapshot!(read(b"zookeeper = 'x'\n"), @"treekeeper.toml:1 in commit cccccccccccc: unknown field `zookeeper`, expected `delete`");
+        insta::assert_snapshot!(read(b"[delete]\nprotect = []\nznodes_max = 9\n"), @"treekeeper.toml:3 in commit cccccccccccc: unknown field `znodes_max`, expected `protect`");
+        insta::assert_snapshot!(read(b"[delete]\nprotect = ['roles']\n"), @r#"treekeeper.toml in commit cccccccccccc: "roles" in `protect`: a glob begins with a slash, such as /roles/**"#);
+        insta::assert_snapshot!(read(b"[delete]\nprotect = ['/a\xff']\n"), @"treekeeper.toml in commit cccccccccccc: it is not UTF-8");
+        let many = format!("[delete]\nprotect = [{}]\n", "'/a',".repeat(101));
+        insta::assert_snapshot!(read(many.as_bytes()), @"treekeeper.toml in commit cccccccccccc: 101 globs in `protect`, at most 100 are taken");
+    }
+}

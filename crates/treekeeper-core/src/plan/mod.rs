@@ -9,6 +9,7 @@ mod digest;
 pub mod display;
 pub mod json;
 mod property;
+pub mod saved;
 mod spelling;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ pub struct Plan {
     pub obstacles: Vec<Obstacle>,
     /// Live top-level nodes that the files no longer define, and that stay.
     pub orphans: Vec<Orphan>,
+    /// Live znodes in which the plan creates others, and the transactions that created them; the root is not told.
+    pub parents: Vec<(ZnodePath, Zxid)>,
     /// The number of live znodes that are as the files say.
     pub unchanged: usize,
     /// The number of live znodes that the files define or that the plan deletes: what the delete budget is a part of.
@@ -78,6 +81,15 @@ impl Change {
     pub fn path(&self) -> &ZnodePath {
         match self {
             Change::Create { path, .. } | Change::Set { path, .. } | Change::Delete { path, .. } => path,
+        }
+    }
+
+    /// Returns the word for what it does: `create`, `change` or `delete`.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Change::Create { .. } => "create",
+            Change::Set { .. } => "change",
+            Change::Delete { .. } => "delete",
         }
     }
 

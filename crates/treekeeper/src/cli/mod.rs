@@ -4,6 +4,7 @@
 //! own but through `engine`, `zk` and `git`.
 
 mod against;
+mod apply;
 mod args;
 mod blame;
 mod completions;
@@ -23,6 +24,7 @@ mod offline;
 mod operator;
 mod pin;
 mod plan;
+mod plan_file;
 mod private_file;
 mod sarif;
 mod setup;
@@ -81,6 +83,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
             Some(file) => against::run(&global, &options, file),
             None => plan::run(&setup()?, &options),
         },
+        Command::Apply(options) => apply::run(&setup()?, &options),
         Command::Blame(options) => blame::run(&setup()?, &options),
         Command::Status => status::run(&setup()?),
         Command::Stop(options) => operator::stop(&setup()?, &options),

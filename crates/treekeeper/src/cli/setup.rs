@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use treekeeper_core::layer::{LayerLimits, Overlay};
+use treekeeper_core::model::HashKey;
 use treekeeper_core::model::cluster::LockStyle;
 use treekeeper_core::operation::Context;
 use treekeeper_core::plan::{BatchLimits, DeleteBudget, Wire};
@@ -14,6 +15,7 @@ use treekeeper_core::treefile::ParseLimits;
 
 use super::args::{Global, LockArg, OverlayArg};
 use super::config::{self, AclKey, AuthKeys, Config, HistoryKey, OverlayKey, TlsKeys};
+use super::private_file;
 use super::ui::{self, Problem};
 use crate::engine::{RepositorySource, World};
 use crate::git::{GitOptions, ProcessLimits, ReadLimits};
@@ -36,6 +38,8 @@ pub struct Setup {
     pub json: bool,
     /// `--quiet`.
     pub quiet: bool,
+    /// Under which secrets are compared in what this run prints.
+    pub hash_key: HashKey,
     url: Option<String>,
     branch: Option<String>,
     path: Option<String>,
@@ -75,6 +79,7 @@ impl Setup {
             overlay: overlay(global, &config),
             json: global.json,
             quiet: global.quiet,
+            hash_key: private_file::random_key(),
             url: global.url.clone().or_else(|| config.git.url.clone()),
             branch: global.branch.clone().or_else(|| config.git.branch.clone()),
             path: global.path.clone().or_else(|| config.git.path.clone()),
@@ -132,6 +137,23 @@ impl Setup {
     /// # Errors
     /// No URL, or one that is not allowed.
     pub fn repository(&self, revision: Option<&str>) -> Result<RepositorySource, Problem> {
+        self.repository_at(revision, self.path.as_deref())
+    }
+
+    /// Returns the directory of the tree files in the repository.
+    pub fn tree_path(&self) -> &str {
+        self.path.as_deref().unwrap_or(".")
+    }
+
+    /// Returns the configured repository, its tree files in `path`.
+    ///
+    /// # Errors
+    /// As [`Setup::repository`].
+    pub fn repository_at(
+        &self,
+        revision: Option<&str>,
+        path: Option<&str>,
+    ) -> Result<RepositorySource, Problem> {
         let Some(url) = &self.url else {
             return Err(Problem::usage("which repository?")
                 .with_code("TK1110")
@@ -145,8 +167,8 @@ impl Setup {
         let keys = &self.config.git;
         let limits = &self.config.limits;
         options.branch = self.branch.clone();
-        if let Some(path) = &self.path {
-            options.path = path.clone();
+        if let Some(path) = path {
+            options.path = path.to_owned();
         }
         options.retries = keys.retries.unwrap_or(options.retries);
         if let Some(pause) = &keys.retry_pause {

@@ -76,7 +76,7 @@ pub async fn prepare(
     Ok(())
 }
 
-async fn exists(session: &Session, path: &str) -> Result<bool, ZkError> {
+pub(super) async fn exists(session: &Session, path: &str) -> Result<bool, ZkError> {
     let stat = session
         .repeat("reading", path, || session.client.check_stat(path))
         .await?;

@@ -2,7 +2,7 @@
 //!
 //! Floor 3. It does what it is asked and reports what it saw; what to do next is decided in `treekeeper-core`.
 //! It never imports `git`, `engine` or `cli`. Only `commit`, `prepare`, `lock` and `operator` write,
-//! and `playground`, which knows no other znodes than the demo's own.
+//! and `playground`, which knows no other znodes than the demo's own; what `rehearse` sends cannot be applied.
 
 mod access;
 mod cluster;
@@ -13,6 +13,7 @@ mod lock;
 mod observe;
 mod operator;
 mod playground;
+mod rehearse;
 mod session;
 mod trouble;
 
@@ -25,5 +26,6 @@ pub use lock::{Contender, HeldLock, acquire, contenders, prepare};
 pub use observe::{ReadMethod, differing, observe, top_level};
 pub use operator::{VersionChange, change_host_property, change_version};
 pub use playground::{Playground, converge};
+pub use rehearse::rehearse;
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};
 pub use trouble::trouble_listener;

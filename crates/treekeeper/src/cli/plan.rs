@@ -15,7 +15,7 @@ use treekeeper_core::treefile::Diagnostic;
 use super::against::Against;
 use super::args::{PlanArgs, PlanFormatArg, SyncArgs};
 use super::markdown;
-use super::plan_file;
+use super::plan_file::{self, run_key};
 use super::setup::Setup;
 use super::sync;
 use super::ui::{self, Exit, Problem};
@@ -117,7 +117,7 @@ fn secrets(setup: &Setup, show: bool) -> Secrets<'_> {
     if show && std::io::stdout().is_terminal() {
         Secrets::Shown
     } else {
-        Secrets::Hashed(&setup.config.secrets.names, &setup.hash_key)
+        Secrets::Hashed(&setup.config.secrets.names, run_key())
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::OnceLock;
 
-use treekeeper_core::model::printable;
+use treekeeper_core::model::{HashKey, printable};
 use treekeeper_core::operation::{Receipt, Timestamp, overlay_name};
 use treekeeper_core::plan::saved::{self, SavedPlan, Saving};
 
@@ -31,7 +32,7 @@ pub fn write(setup: &Setup, receipt: &Receipt, prune_roots: bool, file: &Path) -
         zookeeper: &setup.session.connect,
         revision,
         basis,
-        path: setup.tree_path(),
+        path: setup.path.as_deref().unwrap_or("."),
         overlay: overlay_name(setup.overlay),
         prune_roots,
         refused_by: &refused_by,
@@ -71,6 +72,12 @@ pub fn read(file: &Path) -> Result<SavedPlan, Problem> {
             .with_code("TK1121")
             .with_hint(fault.hint())
     })
+}
+
+/// Returns the key under which secrets are compared in what this run prints.
+pub fn run_key() -> &'static HashKey {
+    static KEY: OnceLock<HashKey> = OnceLock::new();
+    KEY.get_or_init(random_key)
 }
 
 fn shown(file: &Path) -> String {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use treekeeper_core::layer::{LayerLimits, Overlay};
-use treekeeper_core::model::HashKey;
 use treekeeper_core::model::cluster::LockStyle;
 use treekeeper_core::operation::Context;
 use treekeeper_core::plan::{BatchLimits, DeleteBudget, Wire};
@@ -15,7 +14,6 @@ use treekeeper_core::treefile::ParseLimits;
 
 use super::args::{Global, LockArg, OverlayArg};
 use super::config::{self, AclKey, AuthKeys, Config, HistoryKey, OverlayKey, TlsKeys};
-use super::private_file;
 use super::ui::{self, Problem};
 use crate::engine::{RepositorySource, World};
 use crate::git::{GitOptions, ProcessLimits, ReadLimits};
@@ -38,11 +36,10 @@ pub struct Setup {
     pub json: bool,
     /// `--quiet`.
     pub quiet: bool,
-    /// Under which secrets are compared in what this run prints.
-    pub hash_key: HashKey,
     url: Option<String>,
     branch: Option<String>,
-    path: Option<String>,
+    /// The directory of the tree files in the repository.
+    pub path: Option<String>,
     tree_directory: Option<PathBuf>,
 }
 
@@ -79,7 +76,6 @@ impl Setup {
             overlay: overlay(global, &config),
             json: global.json,
             quiet: global.quiet,
-            hash_key: private_file::random_key(),
             url: global.url.clone().or_else(|| config.git.url.clone()),
             branch: global.branch.clone().or_else(|| config.git.branch.clone()),
             path: global.path.clone().or_else(|| config.git.path.clone()),
@@ -140,15 +136,7 @@ impl Setup {
         self.repository_at(revision, self.path.as_deref())
     }
 
-    /// Returns the directory of the tree files in the repository.
-    pub fn tree_path(&self) -> &str {
-        self.path.as_deref().unwrap_or(".")
-    }
-
-    /// Returns the configured repository, its tree files in `path`.
-    ///
-    /// # Errors
-    /// As [`Setup::repository`].
+    /// As [`Setup::repository`], with the tree files in `path`.
     pub fn repository_at(
         &self,
         revision: Option<&str>,

@@ -116,7 +116,10 @@ pub(super) fn fill(
             Change::Delete { path, version, .. } => writer.add_delete(path.as_str(), Some(version.0))?,
         }
     }
-    transaction.tail.iter().try_for_each(|op| add(writer, op, &options))
+    transaction
+        .tail
+        .iter()
+        .try_for_each(|op| add(writer, op, &options))
 }
 
 fn add(writer: &mut MultiWriter<'_>, op: &Op, options: &CreateOptions<'_>) -> Result<(), Error> {

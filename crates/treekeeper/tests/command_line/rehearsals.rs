@@ -50,7 +50,7 @@ fn the_server_accepts_and_nothing_changes() {
     + /a/d/e
     - /a/b
     Plan: 2 to create, 1 to change, 1 to delete (1 transaction, N bytes).
-    The server would accept it: 1 transaction, 6 operations.
+    The server would accept it: 1 transaction, 7 operations.
     ");
     assert_snapshot!(asked(&scene, &["sync", "--dry-run", "--check"], 0), @"
     ~ /a
@@ -59,7 +59,7 @@ fn the_server_accepts_and_nothing_changes() {
     + /a/d/e
     - /a/b
     Plan: 2 to create, 1 to change, 1 to delete (1 transaction, N bytes).
-    The server would accept it: 1 transaction, 6 operations.
+    The server would accept it: 1 transaction, 7 operations.
     INFO VCS Version: <second>
     INFO ZK Version: <first>
     INFO Version mismatch detected, resyncing
@@ -72,7 +72,7 @@ fn the_server_accepts_and_nothing_changes() {
     + /a/d/e
     - /a/b
     Plan: 2 to create, 1 to change, 1 to delete (1 transaction, N bytes).
-    The server would accept it: 1 transaction, 6 operations.
+    The server would accept it: 1 transaction, 7 operations.
     ");
     scene.said(&["sync"]);
     assert_snapshot!(asked(&scene, &["plan", "--check"], 0), @"
@@ -91,7 +91,7 @@ fn the_first_sync_is_asked_about_too() {
     + /a/b
     + /a/c
     Plan: 3 to create, 0 to change, 0 to delete (1 transaction, N bytes).
-    The server would accept it: 1 transaction, 6 operations.
+    The server would accept it: 1 transaction, 7 operations.
     ");
     allow(&scene, "/", Permission::READ);
     assert_snapshot!(asked(&scene, &["plan", "--check"], 1), @"
@@ -139,7 +139,7 @@ fn a_denial_is_told_with_all_others() {
     assert_snapshot!(format!("{:#}", json["check"]), @r#"
     {
       "accepted": false,
-      "operations": 6,
+      "operations": 7,
       "refusal": {
         "action": "creating",
         "cause": "no-auth",
@@ -185,7 +185,7 @@ fn what_refuses_a_sync_is_told_and_decides_the_exit_code() {
     + /a/d/e
     - /a/b
     Plan: 2 to create, 1 to change, 1 to delete (1 transaction, N bytes).
-    The server would accept it: 1 transaction, 6 operations.
+    The server would accept it: 1 transaction, 7 operations.
     A sync would be refused now:
       - [TK1001] the cluster is stopped by MACHINE since TIME
     hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
@@ -199,7 +199,7 @@ fn what_refuses_a_sync_is_told_and_decides_the_exit_code() {
     + /a/d/e
     - /a/b
     Plan: 2 to create, 1 to change, 1 to delete (1 transaction, N bytes).
-    The server would accept it: 1 transaction, 6 operations.
+    The server would accept it: 1 transaction, 7 operations.
     A sync would be refused now:
       - [TK1002] host web-1 has not converged (old -> <first>)
     hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
@@ -217,7 +217,7 @@ fn of_batches_it_is_told_what_could_be_asked() {
     + /a/d/e
     - /a/b
     Plan: 2 to create, 1 to change, 1 to delete (1 transaction, N bytes).
-    The server would accept it: 4 transactions, 5 operations; of 1 more, which rests on an earlier transaction, only the ACLs were read.
+    The server would accept it: 4 transactions, 6 operations; of 1 more, which rests on an earlier transaction, only the ACLs were read.
     ");
     allow(
         &scene,

@@ -96,6 +96,12 @@ fn secret_values_are_never_told() {
         &["blame", "/a"],
         &["blame", "/a", "house_number"],
         &["blame", "/a", "password", "--json"],
+        &["history"],
+        &["history", "--json"],
+        &["rollback", "1"],
+        &["unpin"],
+        &["unpin", "--json"],
+        &["sync"],
     ] {
         run(arguments, 0);
     }
@@ -145,8 +151,9 @@ const MEET_NO_SECRET: [&str; 9] = [
     "help",
 ];
 /// The commands that the tests here look at.
-const LOOKED_AT: [&str; 8] = [
-    "sync", "plan", "apply", "status", "lock", "validate", "import", "set",
+const LOOKED_AT: [&str; 12] = [
+    "sync", "plan", "apply", "status", "history", "rollback", "unpin", "lock", "validate", "import", "set",
+    "blame",
 ];
 
 #[test]

@@ -83,7 +83,8 @@ fn the_very_transaction_is_asked_about_without_the_lock() {
       delete /a/z @7
       delete /a/old/below @7
       delete /a/old @7
-    1 transactions, 8 operations, 0 not asked
+      create /treekeeper/history/0000000005 sync of NEW from OLD: 2 created, 1 changed, 3 deleted
+    1 transactions, 9 operations, 0 not asked
     "#);
 }
 
@@ -95,6 +96,7 @@ fn of_batches_what_stands_alone_is_asked_about_and_of_the_rest_the_acls() {
     transaction 0
       set /hosts {"version":false} @3
       set /treekeeper/state Applying 0/6 at OLD from "OLD" to NEW, outcomes [] @5
+      create /treekeeper/history/0000000005 sync of NEW from OLD: 2 created, 1 changed, 3 deleted
     transaction 1
       create /a/new {}
     transaction 2
@@ -103,7 +105,7 @@ fn of_batches_what_stands_alone_is_asked_about_and_of_the_rest_the_acls() {
       delete /a/z @7
     transaction 4
       delete /a/old/below @7
-    5 transactions, 6 operations, 2 not asked
+    5 transactions, 7 operations, 2 not asked
     "#);
 }
 
@@ -126,7 +128,8 @@ fn a_first_sync_is_asked_about_as_if_its_nodes_were_there() {
       set /treekeeper/state Clean 0/0 at NEW from none to none, outcomes ["5555"] @0
       set /treekeeper/roots {"roots":["a"],"orphans":[]} @0
       set /a {"v":2} @7
-    1 transactions, 4 operations, 0 not asked
+      create /treekeeper/history/0000000001 sync of NEW from initial: 0 created, 1 changed, 0 deleted
+    1 transactions, 5 operations, 0 not asked
     "#);
 }
 

@@ -212,6 +212,19 @@ impl Blocker {
         .to_owned()
     }
 
+    /// Returns who can lift this for a saved plan: its `apply` has the flags that a sync has.
+    pub fn apply_hint(&self) -> String {
+        match self {
+            // To resume writes to /hosts, and so takes the ground from under the plan.
+            Blocker::Stopped { .. } => {
+                "an operator lifts it with `treekeeper resume`, after which a new plan is needed; \
+                 `treekeeper apply FILE --force` goes on in spite of it"
+                    .to_owned()
+            }
+            other => other.hint().replace("treekeeper sync", "treekeeper apply FILE"),
+        }
+    }
+
     /// Returns who can lift this, and the exact command.
     pub fn hint(&self) -> String {
         match self {

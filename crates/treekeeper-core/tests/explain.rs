@@ -17,6 +17,8 @@ use treekeeper_core::layer::{LayerLimits, Overlay, joined_diagnostics, merge};
 use treekeeper_core::model::cluster::{LockStyle, Pin};
 use treekeeper_core::model::protect::{Glob, Guardian, Protection};
 use treekeeper_core::model::{ClusterVersion, Revision, Text, Value, ZnodePath};
+use treekeeper_core::operation::{OpFault, Refusal, Stale};
+use treekeeper_core::plan::saved::{Moved, SavedFault};
 use treekeeper_core::plan::{Obstacle, TooLarge};
 use treekeeper_core::treefile::{ParseLimits, SourceFile, parse};
 
@@ -299,6 +301,32 @@ fn obstacles_and_changes_that_are_too_large_are_explained_in_their_own_words() {
         bytes_max: 1_048_576,
     };
     assert!(example("too-large").contains(&too_large.to_string()));
+}
+
+#[test]
+fn stale_plans_plan_files_and_checks_are_explained_in_their_own_words() {
+    let stale = Stale {
+        moved: vec![Moved::new("/cms", "data version 3", "data version 4")],
+        is_done: false,
+        is_begun: false,
+    };
+    let said = format!(
+        "{}\n  - {}\nhint: {}\n",
+        stale.message(),
+        stale.moved[0],
+        stale.hint()
+    );
+    assert!(example("plan-stale").contains(&said), "{said}");
+    let fault = SavedFault::Digest;
+    let said = format!("plan.json: {fault}\nhint: {}\n", fault.hint());
+    assert!(example("plan-file").contains(&said), "{said}");
+    let refusal = Refusal {
+        action: "deleting",
+        path: ZnodePath::parse("/cms/providers").unwrap(),
+        cause: OpFault::NotEmpty,
+        denied: Vec::new(),
+    };
+    assert!(example("not-accepted").contains(&refusal.message()));
 }
 
 #[test]

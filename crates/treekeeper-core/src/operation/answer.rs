@@ -38,6 +38,8 @@ pub enum Answer {
     Observed(Box<LiveTree>),
     /// To `Commit`.
     Commit(CommitAnswer),
+    /// To `Rehearse`.
+    Rehearsed(Verdict),
     /// To `CheckAccess`: each line says what is denied and where.
     Denied(Vec<String>),
     /// To `Settle`.
@@ -88,6 +90,24 @@ pub enum CommitAnswer {
     Unknown(String),
 }
 
+/// What the server said of transactions that could not be applied.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// All would be applied.
+    Accepted,
+    /// A node that a first sync makes could not be created.
+    Unprepared(ZnodePath, OpFault),
+    /// One would be refused.
+    Rejected {
+        /// Index of the transaction.
+        transaction: usize,
+        /// Index of the operation in it; `None` if the request was refused as a whole.
+        operation: Option<usize>,
+        /// Why.
+        cause: OpFault,
+    },
+}
+
 /// A server's reason to refuse an operation of a multi.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpFault {
@@ -109,12 +129,29 @@ pub enum OpFault {
     /// The parent is ephemeral.
     #[error("ephemeral nodes have no children")]
     NoChildrenForEphemerals,
+    /// A quota of the node or of one above it would be exceeded.
+    #[error("a quota would be exceeded")]
+    Quota,
     /// Anything else.
     #[error("{0}")]
     Other(String),
 }
 
 impl OpFault {
+    /// Returns the word for it in JSON.
+    pub fn code(&self) -> &'static str {
+        match self {
+            OpFault::NoNode => "no-node",
+            OpFault::NodeExists => "node-exists",
+            OpFault::BadVersion => "bad-version",
+            OpFault::NotEmpty => "not-empty",
+            OpFault::NoAuth => "no-auth",
+            OpFault::NoChildrenForEphemerals => "ephemeral-parent",
+            OpFault::Quota => "quota",
+            OpFault::Other(_) => "other",
+        }
+    }
+
     /// Tells whether reading again and planning anew can help.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(

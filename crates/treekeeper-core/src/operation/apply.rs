@@ -11,6 +11,7 @@ use super::{
 };
 use crate::gate::Blocker;
 use crate::model::ZnodePath;
+use crate::plan::saved::Basis;
 use crate::plan::{self, Plan};
 
 impl Operation {
@@ -29,7 +30,7 @@ impl Operation {
         match &self.goal {
             Goal::Sync(options) if options.mode == Mode::Plan => {
                 self.receipt.blockers.extend(deletions);
-                return self.end_planned();
+                return self.end_planned(now);
             }
             Goal::Sync(_) | Goal::Edit(_) if !deletions.is_empty() => return self.refuse(deletions),
             Goal::Sync(_) | Goal::Edit(_) => {}
@@ -39,7 +40,7 @@ impl Operation {
             Goal::Edit(options) => options.dry_run,
         };
         if is_dry {
-            return self.end_planned();
+            return self.end_planned(now);
         }
         match self.assemble(&plan, now) {
             Err(failure) => self.fail(failure),
@@ -65,12 +66,17 @@ impl Operation {
     }
 
     /// Ends with the plan shown, how many transactions it would take counted.
-    fn end_planned(&mut self) -> Request {
+    fn end_planned(&mut self, now: Timestamp) -> Request {
         let plan = self.plan.clone().unwrap_or_default();
         let limits = self.context.batch_limits.clone();
         match plan::batches(&self.unveiled(&plan), &limits) {
             Ok(batches) => {
                 self.receipt.batches = batches;
+                let repository = self.target.as_ref().map(|target| target.repository.clone());
+                self.receipt.basis = repository.map(|repository| Basis::new(repository, self.cluster()));
+                if self.is_rehearsed() {
+                    return self.rehearse(&plan, now);
+                }
                 self.end(Outcome::Planned)
             }
             Err(too_large) => self.end(Outcome::Failed(super::transaction::too_large_failure(&too_large))),
@@ -178,6 +184,9 @@ impl Operation {
                 Failure::new(format!("the server refused to write {shown}: {cause}")).with_code("TK1109"),
             );
         }
+        if let Some(request) = self.overtaken_saved(place.clone(), cause) {
+            return request;
+        }
         match self.overtaken(place.as_str()) {
             Some(request) => request,
             None => self.read_in_lock(),
@@ -198,7 +207,7 @@ impl Operation {
     }
 
     /// Tells what is in the tree although the operation ends before it is whole.
-    fn landed_words(&self) -> Option<String> {
+    pub(super) fn landed_words(&self) -> Option<String> {
         let (step, steps) = self.progress?;
         let marked = match self.goal {
             Goal::Sync(_) => ", which is marked as incomplete",

@@ -98,6 +98,9 @@ impl Operation {
             }
             Err(failure) => return self.fail(failure),
         };
+        if let Some(request) = self.refuse_when_moved(&plan, live) {
+            return request;
+        }
         if let Some(obstacle) = plan.obstacles.first() {
             let failure = Failure::new(plan::display::obstacle_text(obstacle)).with_code("TK1113");
             return self.fail(failure);

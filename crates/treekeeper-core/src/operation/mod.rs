@@ -12,6 +12,8 @@ mod history;
 mod look;
 mod outcome;
 mod quiet;
+mod rehearse;
+mod saved;
 mod settle;
 mod sync;
 #[cfg(test)]
@@ -33,8 +35,10 @@ use crate::model::{DataVersion, DesiredTree, Revision, Veil, ZnodePath};
 use crate::plan::{BatchLimits, Counts, DeleteBudget, Plan, Trim};
 use crate::treefile::ParseLimits;
 
-pub use answer::{Answer, CommitAnswer, LockAnswer, OpFault};
+pub use answer::{Answer, CommitAnswer, LockAnswer, OpFault, Verdict};
 pub use outcome::{Event, Failure, FailureKind, Outcome, Receipt};
+pub use rehearse::{Refusal, Rehearsal};
+pub use saved::{Stale, overlay_name};
 pub use sync::unusable;
 
 /// What `sync`, `plan` and their flags ask for.
@@ -162,6 +166,16 @@ pub enum Request {
     Observe(Scope),
     /// Apply transactions, in order, each only if the one before was applied.
     Commit(Commitment),
+    /// Send each transaction with a last operation that cannot hold, so that the server judges it and applies nothing;
+    /// before the first, create what `Prepare` would, the lock's nodes apart.
+    Rehearse {
+        /// Data for an absent `/hosts`.
+        hosts: Option<Vec<u8>>,
+        /// Data for an absent state node.
+        state: Option<Vec<u8>>,
+        /// What to judge.
+        commitment: Commitment,
+    },
     /// List the changes of the plan that an ACL denies.
     CheckAccess(Arc<Plan>),
     /// Wait for what is in flight, write a barrier on the same session, and read the cluster.
@@ -254,6 +268,8 @@ enum Stage {
     Observing,
     CheckingAccess,
     ListingDenials,
+    Rehearsing,
+    RehearsingAccess,
     Committing,
     Settling,
     Inquiring,
@@ -319,6 +335,10 @@ pub struct Operation {
     /// Set when only a look at the tree can tell whether an edit was applied.
     last_look: bool,
     veil: Option<Veil>,
+    /// Set when a saved plan is to be applied.
+    applying: Option<saved::Applying>,
+    /// Set when the server is to be asked about the plan.
+    rehearsing: Option<rehearse::Rehearsing>,
 }
 
 impl Operation {
@@ -379,6 +399,8 @@ impl Operation {
             stuck: BTreeSet::new(),
             last_look: false,
             veil: None,
+            applying: None,
+            rehearsing: None,
         }
     }
 
@@ -418,6 +440,8 @@ impl Operation {
             (Stage::Observing, Answer::Observed(observed)) => self.observed(&observed, now),
             (Stage::CheckingAccess, Answer::Denied(denied)) => self.access_checked(denied),
             (Stage::ListingDenials, Answer::Denied(denied)) => self.refuse_denied(denied),
+            (Stage::Rehearsing, Answer::Rehearsed(verdict)) => self.rehearsed(verdict),
+            (Stage::RehearsingAccess, Answer::Denied(denied)) => self.rehearsed_access(denied),
             (Stage::Committing, Answer::Commit(answer)) => self.committed(answer),
             (Stage::Settling, Answer::Settled { held, cluster }) => self.settled(held, cluster, now),
             (Stage::Inquiring, Answer::Cluster(cluster)) => self.inquired(cluster),

@@ -5,9 +5,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Request;
+use super::{Rehearsal, Request, Stale};
 use crate::gate::Blocker;
 use crate::model::{ClusterVersion, Revision, Zxid};
+use crate::plan::saved::Basis;
 use crate::plan::{Batch, Plan, Touch};
 use crate::treefile::{Code, Diagnostic};
 
@@ -91,6 +92,7 @@ impl Request {
             Request::AcquireLock(_) => "take the lock",
             Request::Observe(_) => "observe",
             Request::Commit(_) => "commit",
+            Request::Rehearse { .. } => "rehearse",
             Request::CheckAccess(_) => "check access",
             Request::Settle => "settle",
             Request::Inquire => "inquire",
@@ -160,6 +162,8 @@ pub enum Outcome {
     Applied,
     /// A policy refused; nothing was written.
     Refused(Vec<Blocker>),
+    /// A saved plan was not applied, or not wholly, since what it rests on has moved.
+    Stale(Stale),
     /// Somebody else holds the lock: who, and what to do.
     LockHeld(Failure),
     /// The tree files are wrong; nothing was written.
@@ -187,6 +191,10 @@ pub struct Receipt {
     pub touches: Vec<Option<Touch>>,
     /// What would refuse a sync of the plan (`Mode::Plan` only).
     pub blockers: Vec<Blocker>,
+    /// What the plan was made against besides the tree, if it was made to be shown.
+    pub basis: Option<Basis>,
+    /// What the server said of the plan, if it was asked.
+    pub rehearsal: Option<Rehearsal>,
     /// How the plan is, or was, cut into transactions.
     pub batches: Vec<Batch>,
     /// How many transactions were sent, the marker's included.

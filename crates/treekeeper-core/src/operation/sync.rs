@@ -86,6 +86,9 @@ impl Operation {
             repository,
             relation: None,
         });
+        if let Some(request) = self.refuse_other_repository() {
+            return request;
+        }
         let Some(deployed) = self.cluster().deployed() else {
             return self.compare();
         };
@@ -206,6 +209,9 @@ impl Operation {
         if let Some(request) = self.refuse_when_stopped() {
             return request;
         }
+        if let Some(request) = self.look_at_moved() {
+            return request;
+        }
         if let Some(request) = self.refuse_when_blocked() {
             return request;
         }
@@ -271,6 +277,12 @@ impl Operation {
 
     /// Asks for the nodes that a real sync needs and that may be absent.
     pub(super) fn prepare(&mut self, now: Timestamp) -> Request {
+        let (hosts, state) = self.absent_nodes(now);
+        self.ask(Stage::Preparing, Request::Prepare { hosts, state })
+    }
+
+    /// Returns the data of `/hosts` and of the state node, each if it is absent.
+    pub(super) fn absent_nodes(&self, now: Timestamp) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
         let hosts = self.cluster().hosts_node.is_none().then(|| {
             let version = Value::String(Text::from(INITIAL_VERSION));
             encode(&Properties::from_entries(vec![(Text::from("version"), version)])).unwrap_or_default()
@@ -283,7 +295,7 @@ impl Operation {
             state.sync_id = self.context.sync_id.clone();
             state.to_bytes()
         });
-        self.ask(Stage::Preparing, Request::Prepare { hosts, state })
+        (hosts, state)
     }
 
     /// The nodes are there: takes the lock, or goes on if it is held already.

@@ -7,6 +7,8 @@ mod history;
 mod lost;
 mod protect;
 mod quiet;
+mod rehearsal;
+mod saved;
 mod shape;
 mod superseded;
 
@@ -149,6 +151,10 @@ impl World {
                 self.commitments.push(commitment);
                 Answer::Commit(CommitAnswer::Applied { zxid: None })
             }
+            Request::Rehearse { commitment, .. } => {
+                self.commitments.push(commitment);
+                Answer::Rehearsed(Verdict::Accepted)
+            }
             Request::CheckAccess(_) => Answer::Denied(self.denied.clone()),
             Request::Settle => Answer::Settled {
                 held: true,
@@ -206,6 +212,7 @@ fn name(request: &Request) -> &'static str {
         Request::AcquireLock(_) => "lock",
         Request::Observe(_) => "observe",
         Request::Commit(_) => "commit",
+        Request::Rehearse { .. } => "rehearse",
         Request::CheckAccess(_) => "access",
         Request::Settle => "settle",
         Request::Inquire => "inquire",
@@ -232,6 +239,15 @@ fn end(receipt: &Receipt) -> String {
         Outcome::Planned => "planned".to_owned(),
         Outcome::Applied => "applied".to_owned(),
         Outcome::Refused(found) => format!("refused: {}", all(found)),
+        Outcome::Stale(found) => {
+            let moved = found.moved.iter().map(|moved| format!("\n- {moved}"));
+            format!(
+                "stale: {}{}\nhint: {}",
+                found.message(),
+                moved.collect::<String>(),
+                found.hint()
+            )
+        }
         Outcome::LockHeld(holder) => format!("lock held by {holder}"),
         Outcome::Invalid(found) => format!("invalid: {} diagnostics", found.len()),
         Outcome::Failed(found) => format!("failed: {}", failure(found)),

@@ -178,7 +178,14 @@ impl Differ<'_> {
     }
 
     /// Puts the children of a pair on the stack, the first name on top; `scope` is `None` for the base.
-    fn push_children(&self, desired: NodeId, live: NodeId, scope: Option<RootScope>, stack: &mut Vec<Step>) {
+    fn push_children(
+        &mut self,
+        desired: NodeId,
+        live: NodeId,
+        scope: Option<RootScope>,
+        stack: &mut Vec<Step>,
+    ) {
+        let mut creates = false;
         let ephemeral = self.live.content(live).ephemeral_owner.is_some();
         let trims = self.trims(desired, live, scope);
         let mut wanted = self
@@ -208,10 +215,17 @@ impl Differ<'_> {
                     desired,
                     ephemeral: live,
                 }),
-                (Some(desired), None) => stack.push(Step::Desired(desired)),
+                (Some(desired), None) => {
+                    creates |= !self.live_parents.contains(&desired);
+                    stack.push(Step::Desired(desired));
+                }
                 (None, Some(extra)) if trims => stack.push(Step::Extra(extra)),
                 (None, _) => {}
             }
+        }
+        if creates && live != self.live.root() {
+            let czxid = self.live.content(live).czxid;
+            self.plan.parents.push((self.live.path(live), czxid));
         }
     }
 

@@ -249,14 +249,19 @@ impl<W: Write> Display<'_, W> {
     }
 
     fn property(&self, key: &Text, value: &Value) -> String {
-        format!("{}{}", key_text(key, value), self.value(key, value))
+        let secrets = self.options.secrets.without_hashes();
+        format!("{}{}", key_text(key, value), self.value(key, value, secrets))
     }
 
     /// Returns a property with both of its values; where they look the same, it says that they differ.
     fn property_pair(&self, key: &Text, old: &Value, new: &Value) -> String {
         let start = key_text(key, new);
-        let (old_text, new_text) = (self.value(key, old), self.value(key, new));
-        if old_text == new_text {
+        let secrets = self.options.secrets;
+        let (old_text, new_text) = (self.value(key, old, secrets), self.value(key, new, secrets));
+        let hashes = secrets.hash(old).zip(secrets.hash(new));
+        if let (true, Some((old, new))) = (secrets.mask(key), hashes) {
+            format!("{start}{new_text} (changed, {old} -> {new})")
+        } else if old_text == new_text {
             format!("{start}{new_text} (changed)")
         } else if link(key).is_some() {
             // An arrow between the targets would read as a part of the link.
@@ -266,13 +271,13 @@ impl<W: Write> Display<'_, W> {
         }
     }
 
-    fn value(&self, key: &Text, value: &Value) -> String {
-        if self.options.secrets.mask(key) {
+    fn value(&self, key: &Text, value: &Value, secrets: Secrets<'_>) -> String {
+        if secrets.mask(key) {
             return MASK.to_owned();
         }
         let text = match value {
             Value::String(target) if link(key).is_some() => escaped(&target.to_str_lossy()),
-            _ => value_text(key, value, self.options.secrets),
+            _ => value_text(key, value, secrets),
         };
         cut(text, self.options.value_width)
     }

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use super::property::{PropertyChange, property_changes};
 use super::spelling::Secrets;
-use super::{Batch, Change, Obstacle, Plan, Protected, SpareReason, Touch};
+use super::{Batch, Change, Obstacle, Orphan, Plan, Protected, SpareReason, Spared, Touch};
 use crate::model::protect::Guardian;
 use crate::model::secret::MASK;
 use crate::model::{Text, Value, decode};
@@ -17,7 +17,8 @@ pub const SCHEMA: u32 = 1;
 /// Writes `plan`, to be applied as `batches`, to `out` as one JSON object and a newline.
 ///
 /// Values are JSON; a byte string is `{"bytes": "text"}`, or `{"hex": "ff00"}` where it is not UTF-8; a number that
-/// JSON can't hold is a string. A masked value is `"•••"`, and a masked property says `"secret": true`.
+/// JSON can't hold is a string. A masked value is `"•••"`, a masked property says `"secret": true` and has a keyed hash
+/// beside each value, good for comparing within this text only.
 pub fn write_plan(out: &mut impl Write, plan: &Plan, batches: &[Batch], secrets: Secrets<'_>) -> fmt::Result {
     write_drift(out, plan, batches, &[], secrets)
 }
@@ -54,22 +55,8 @@ pub fn write_drift(
         let touch = touches.get(*place).copied().flatten();
         write_change(out, &plan.changes[*place], touch, secrets)
     })?;
-    list(out, "spared", &plan.spared, |out, spared| {
-        out.write_str("{\"path\":")?;
-        string(out, spared.path.as_str())?;
-        match spared.reason {
-            SpareReason::Ephemeral { owner } => {
-                write!(out, ",\"reason\":\"ephemeral\",\"session\":\"0x{owner:x}\"}}")
-            }
-            SpareReason::HoldsEphemeral => out.write_str(",\"reason\":\"holds-ephemeral\"}"),
-            SpareReason::HoldsRoleLocks => out.write_str(",\"reason\":\"holds-role-locks\"}"),
-        }
-    })?;
-    list(out, "orphans", &plan.orphans, |out, orphan| {
-        out.write_str("{\"path\":")?;
-        string(out, orphan.path.as_str())?;
-        write!(out, ",\"znodes\":{}}}", orphan.znodes)
-    })?;
+    list(out, "spared", &plan.spared, write_spared)?;
+    list(out, "orphans", &plan.orphans, write_orphan)?;
     if !plan.protected.is_empty() {
         list(out, "protected", &plan.protected, write_protected)?;
     }
@@ -77,8 +64,28 @@ pub fn write_drift(
     out.write_str("}\n")
 }
 
+/// Writes a znode that stays, and why.
+pub(super) fn write_spared<W: Write>(out: &mut W, spared: &Spared) -> fmt::Result {
+    out.write_str("{\"path\":")?;
+    string(out, spared.path.as_str())?;
+    match spared.reason {
+        SpareReason::Ephemeral { owner } => {
+            write!(out, ",\"reason\":\"ephemeral\",\"session\":\"0x{owner:x}\"}}")
+        }
+        SpareReason::HoldsEphemeral => out.write_str(",\"reason\":\"holds-ephemeral\"}"),
+        SpareReason::HoldsRoleLocks => out.write_str(",\"reason\":\"holds-role-locks\"}"),
+    }
+}
+
+/// Writes a top-level znode that the files no longer define.
+pub(super) fn write_orphan<W: Write>(out: &mut W, orphan: &Orphan) -> fmt::Result {
+    out.write_str("{\"path\":")?;
+    string(out, orphan.path.as_str())?;
+    write!(out, ",\"znodes\":{}}}", orphan.znodes)
+}
+
 /// Writes a field that holds a list, one item a line.
-fn list<W: Write, T>(
+pub(super) fn list<W: Write, T>(
     out: &mut W,
     name: &str,
     items: &[T],
@@ -98,12 +105,7 @@ fn write_change(
     touch: Option<Touch>,
     secrets: Secrets<'_>,
 ) -> fmt::Result {
-    let action = match change {
-        Change::Create { .. } => "create",
-        Change::Set { .. } => "change",
-        Change::Delete { .. } => "delete",
-    };
-    write!(out, "{{\"action\":\"{action}\",\"path\":")?;
+    write!(out, "{{\"action\":\"{}\",\"path\":", change.action())?;
     string(out, change.path().as_str())?;
     match change {
         Change::Create { data, .. } => {
@@ -158,7 +160,10 @@ fn write_properties(out: &mut impl Write, changes: &[PropertyChange], secrets: S
             let Some(value) = value else { continue };
             write!(out, ",\"{name}\":")?;
             if secret {
-                string(out, MASK)?
+                string(out, MASK)?;
+                if let Some(hash) = secrets.hash(value) {
+                    write!(out, ",\"{name}_hash\":\"{hash}\"")?;
+                }
             } else {
                 write_value(out, value, secrets)?
             }
@@ -223,7 +228,7 @@ pub(super) fn write_value(out: &mut impl Write, value: &Value, secrets: Secrets<
                 text(out, key)?;
                 out.write_str(":")?;
                 if secrets.mask(key) {
-                    string(out, MASK)?
+                    string(out, &secrets.masked(item))?
                 } else {
                     write_value(out, item, secrets)?
                 }

@@ -10,6 +10,7 @@ pub mod display;
 pub mod json;
 mod property;
 mod protect;
+pub mod saved;
 mod spelling;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,8 @@ pub struct Plan {
     pub orphans: Vec<Orphan>,
     /// What it deletes although it is protected; a plan with any must be refused.
     pub protected: Vec<Protected>,
+    /// Live znodes in which the plan creates others, and the transactions that created them; the root is not told.
+    pub parents: Vec<(ZnodePath, Zxid)>,
     /// The number of live znodes that are as the files say.
     pub unchanged: usize,
     /// The number of live znodes that the files define or that the plan deletes: what the delete budget is a part of.
@@ -84,6 +87,15 @@ impl Change {
     pub fn path(&self) -> &ZnodePath {
         match self {
             Change::Create { path, .. } | Change::Set { path, .. } | Change::Delete { path, .. } => path,
+        }
+    }
+
+    /// Returns the word for what it does: `create`, `change` or `delete`.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Change::Create { .. } => "create",
+            Change::Set { .. } => "change",
+            Change::Delete { .. } => "delete",
         }
     }
 

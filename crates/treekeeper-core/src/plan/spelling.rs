@@ -7,13 +7,15 @@ use std::fmt::Write;
 
 use crate::model::python::{Prefix, write_repr, write_repr_text};
 use crate::model::secret::{MASK, looks_secret};
-use crate::model::{Text, Value, unprintable};
+use crate::model::{HashKey, Text, Value, unprintable, write_json};
 
 /// Whether the values of properties whose names look secret are shown.
 #[derive(Clone, Copy, Debug)]
 pub enum Secrets<'a> {
     /// They are not; these names look secret besides the built-in ones.
     Masked(&'a [String]),
+    /// They are not either, but where one changes, hashes under this key tell old and new apart.
+    Hashed(&'a [String], &'a HashKey),
     /// They are, because a person at a terminal asked for them.
     Shown,
 }
@@ -23,9 +25,40 @@ impl Secrets<'_> {
     pub(super) fn mask(&self, key: &Text) -> bool {
         match self {
             Secrets::Shown => false,
-            Secrets::Masked(extra) => link(key).is_none() && looks_secret(&key.to_str_lossy(), extra),
+            Secrets::Masked(extra) | Secrets::Hashed(extra, _) => {
+                link(key).is_none() && looks_secret(&key.to_str_lossy(), extra)
+            }
         }
     }
+
+    /// Returns what stands in place of a secret that is nested in a value.
+    pub(super) fn masked(&self, value: &Value) -> String {
+        format!("{MASK}{}", self.hash(value).unwrap_or_default())
+    }
+
+    /// Returns a secret's short keyed hash, if there is a key.
+    pub(super) fn hash(&self, value: &Value) -> Option<String> {
+        const DIGITS: usize = 8;
+        match self {
+            Secrets::Masked(_) | Secrets::Shown => None,
+            Secrets::Hashed(_, key) => Some(key.short(&value_bytes(value))[..DIGITS].to_owned()),
+        }
+    }
+
+    /// Returns the same without hashes: for a value that has nothing to be compared with.
+    pub(super) fn without_hashes(self) -> Self {
+        match self {
+            Secrets::Hashed(extra, _) => Secrets::Masked(extra),
+            other => other,
+        }
+    }
+}
+
+/// Returns the bytes that stand for a value where it is hashed.
+pub(super) fn value_bytes(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_json(value, &mut bytes);
+    bytes
 }
 
 /// Returns a link's name and its arrow, if the key is that of a link.
@@ -82,7 +115,7 @@ fn write_value(value: &Value, secrets: Secrets<'_>, out: &mut String) {
                 write_text(key, out);
                 out.push_str(": ");
                 match secrets.mask(key) {
-                    true => out.push_str(MASK),
+                    true => out.push_str(&secrets.masked(item)),
                     false => write_value(item, secrets, out),
                 }
             }

@@ -3,6 +3,7 @@
 //! `apply` is a model of a server that knows nothing of the code that it judges.
 
 mod laws;
+mod saved_plans;
 mod texts;
 
 use std::collections::BTreeMap;

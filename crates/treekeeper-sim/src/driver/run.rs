@@ -193,6 +193,7 @@ impl Driver<'_> {
                 self.second_session(&answer).await;
                 Answer::Commit(answer)
             }
+            Request::Rehearse { .. } => unreachable!("no actor asks the server about a plan"),
             // Every node of the simulator has an open ACL.
             Request::CheckAccess(_) => Answer::Denied(Vec::new()),
             Request::Settle => {
@@ -319,6 +320,7 @@ fn describe(receipt: &Receipt, text: &mut String) -> (Ending, Vec<Blocker>) {
             blockers.extend(found.iter().cloned());
             Ending::Refused
         }
+        Outcome::Stale(_) => unreachable!("no actor applies a saved plan"),
         Outcome::LockHeld(holder) => {
             told(holder);
             Ending::LockHeld

@@ -1,5 +1,6 @@
 //! Every command, option and help text.
 
+mod apply;
 mod blame;
 mod offline;
 mod rollback;
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use apply::{APPLY_EXAMPLES, PLAN_EXAMPLES};
+pub use apply::{ApplyArgs, PlanArgs, PlanFormatArg};
 use blame::BLAME_EXAMPLES;
 pub use blame::BlameArgs;
 pub use offline::{CompletionsArgs, ExplainArgs, FmtArgs, FormatArg, ManArgs, ParseArgs, ValidateArgs};
@@ -148,7 +151,15 @@ pub enum Command {
     /// Make the live tree what the newest commit says, and set the version of /hosts to it
     Sync(SyncArgs),
     /// Show what sync would do, per znode and property
+    #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArgs),
+    /// Apply a plan that `plan --out` saved: exactly its operations, and only if nothing that it rests on has moved
+    ///
+    /// Takes the gates and the lock of a sync. Inside the lock it plans anew from the commit that the file names, which
+    /// also holds the secrets that the file doesn't, and compares: if a znode, /hosts or treekeeper's state is not as
+    /// it was, everything that moved is told, nothing is written, and it exits with 7.
+    #[command(after_help = APPLY_EXAMPLES)]
+    Apply(ApplyArgs),
     /// Tell where a znode or a property comes from: file and line, the commit that wrote it, and whether it is live so
     #[command(after_help = BLAME_EXAMPLES)]
     Blame(BlameArgs),
@@ -248,6 +259,10 @@ pub struct SyncArgs {
     /// Show the plan and change nothing
     #[arg(short, long)]
     pub dry_run: bool,
+    /// Ask the server whether it would accept the plan, by transactions that cannot be applied; the lock takes no part
+    /// in it
+    #[arg(long, requires = "dry_run")]
+    pub check: bool,
     /// Sync in spite of ALL STOP and of hosts that have not converged; never lifts the lock, the delete budget or
     /// history
     #[arg(short, long)]
@@ -276,40 +291,6 @@ pub struct SyncArgs {
     /// Show secrets in the plan of a dry run (on a terminal only)
     #[arg(long, hide = true)]
     pub show_secrets: bool,
-}
-
-/// Options of `plan`.
-#[derive(Debug, Args)]
-pub struct PlanArgs {
-    /// Exit with 2 if anything would change
-    #[arg(long)]
-    pub exit_code: bool,
-    /// Plan this commit, tag or branch instead of the branch's tip
-    #[arg(long, value_name = "REV")]
-    pub revision: Option<String>,
-    /// Plan the deletion of top-level znodes that earlier commits defined and this one doesn't
-    #[arg(long)]
-    pub prune_roots: bool,
-    /// How to show it [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<PlanFormatArg>,
-    /// Plan over a snapshot of `export --snapshot` instead of the live tree; - is standard input. No ZooKeeper is asked
-    #[arg(long, value_name = "FILE")]
-    pub against: Option<PathBuf>,
-    /// Show secrets (on a terminal only)
-    #[arg(long, conflicts_with = "against")]
-    pub show_secrets: bool,
-}
-
-/// How `plan` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PlanFormatArg {
-    /// For people
-    Text,
-    /// As --json
-    Json,
-    /// A comment for a pull request, of at most 60,000 bytes
-    Markdown,
 }
 
 /// Options of `stop`.

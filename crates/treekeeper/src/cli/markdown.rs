@@ -54,6 +54,10 @@ pub fn comment(receipt: &Receipt, secrets: &[String], against: Option<&Against>)
             fence.end("text", "`treekeeper validate`", &mut out);
         }
         Outcome::LockHeld(failure) => failed("Refused.", failure, &mut out),
+        Outcome::Stale(stale) => {
+            let failure = Failure::new(stale.message()).with_hint(stale.hint());
+            failed("Refused.", &failure, &mut out);
+        }
         Outcome::Failed(failure) | Outcome::Unknown(failure) => {
             failed("There is no plan.", failure, &mut out)
         }

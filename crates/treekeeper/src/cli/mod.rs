@@ -4,6 +4,7 @@
 //! own but through `engine`, `zk` and `git`.
 
 mod against;
+mod apply;
 mod args;
 mod blame;
 mod completions;
@@ -29,6 +30,7 @@ mod offline;
 mod operator;
 mod pin;
 mod plan;
+mod plan_file;
 mod private_file;
 mod sarif;
 mod setup;
@@ -97,6 +99,7 @@ fn run(arguments: Arguments) -> Result<Exit, Problem> {
             Some(file) => against::run(&global, &options, file),
             None => plan::run(&setup()?, &options),
         },
+        Command::Apply(options) => apply::run(&setup()?, &options),
         Command::Blame(options) => blame::run(&setup()?, &options),
         Command::Status => status::run(&setup()?),
         Command::Diff(options) => diff::run(&setup()?, &options),

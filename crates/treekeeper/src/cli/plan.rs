@@ -1,28 +1,41 @@
 //! `plan`: shows what a sync would do, and what would refuse it.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
+use serde_json::json;
 use treekeeper_core::gate::Blocker;
-use treekeeper_core::operation::{Mode, Outcome, Receipt};
+use treekeeper_core::operation::{Mode, Outcome, Receipt, Refusal, Rehearsal, Stale};
 use treekeeper_core::plan::display::write_plan;
-use treekeeper_core::plan::{Batch, DisplayOptions, Plan, Secrets, Style, Touch, json};
+use treekeeper_core::plan::json as plan_json;
+use treekeeper_core::plan::saved::Moved;
+use treekeeper_core::plan::{Batch, DisplayOptions, Plan, Secrets, Style, Touch};
 use treekeeper_core::treefile::Diagnostic;
 
 use super::against::Against;
 use super::args::{PlanArgs, PlanFormatArg, SyncArgs};
 use super::markdown;
+use super::plan_file::{self, run_key};
 use super::setup::Setup;
 use super::sync;
 use super::ui::{self, Exit, Problem};
 
 /// Shows the plan and returns 0, or 2 with `--exit-code` if anything would change.
+///
+/// With `--check` it returns what a sync would return.
 pub fn run(setup: &Setup, options: &PlanArgs) -> Result<Exit, Problem> {
     let flags = SyncArgs {
         revision: options.revision.clone(),
         prune_roots: options.prune_roots,
+        check: options.check,
         ..SyncArgs::default()
     };
     let receipt = sync::receipt(setup, &flags, Mode::Plan)?;
+    let is_planned = matches!(receipt.outcome, Outcome::Planned);
+    if let (Some(file), true) = (&options.out, is_planned) {
+        let prune_roots = sync::prunes_roots(setup, options.prune_roots);
+        plan_file::write(setup, &receipt, prune_roots, file)?;
+    }
     tell(setup, options, &receipt, None)
 }
 
@@ -56,7 +69,11 @@ pub fn tell(
         ui::say(&format!("Planned over {}, by {}.", against.told(), against.by));
     }
     if !matches!(receipt.outcome, Outcome::Planned) {
-        return Ok(ui::outcome(receipt, names, Blocker::hint));
+        let exit = ui::outcome(receipt, names, Blocker::hint);
+        if options.out.is_some() {
+            ui::say("No plan was saved.");
+        }
+        return Ok(exit);
     }
     if format == PlanFormatArg::Text {
         print_plan(setup, receipt, options.show_secrets)?;
@@ -67,6 +84,7 @@ pub fn tell(
     if receipt.altered_by_hand {
         ui::warning("the version of /hosts has been altered by hand since the last sync");
     }
+    let refused = ui::rehearsal(receipt, format != PlanFormatArg::Text)?;
     if !receipt.blockers.is_empty() {
         ui::say("A sync would be refused now:");
         for blocker in &receipt.blockers {
@@ -78,19 +96,35 @@ pub fn tell(
         }
         ui::blockers_hints(&receipt.blockers, Blocker::hint);
     }
+    if let (Some(file), false) = (&options.out, setup.quiet) {
+        told_file(file, receipt.blockers.is_empty());
+    }
     let differs = receipt.plan.as_ref().is_some_and(|plan| !plan.is_empty());
-    Ok(if options.exit_code && differs {
-        Exit::Differences
-    } else {
-        Exit::Done
+    Ok(match refused {
+        Some(refused) => refused,
+        None if options.check && !receipt.blockers.is_empty() => ui::exit_of(&receipt.blockers),
+        None if options.exit_code && differs => Exit::Differences,
+        None => Exit::Done,
     })
+}
+
+/// Says where the plan is, and what it is good for.
+fn told_file(file: &Path, may_be_applied: bool) {
+    let shown = file.display().to_string();
+    let shown = treekeeper_core::model::printable(&shown);
+    ui::say(&match may_be_applied {
+        true => {
+            format!("Saved: `treekeeper apply {shown}` applies exactly this, if nothing moves until then.")
+        }
+        false => format!("Saved to {shown}: `treekeeper apply {shown}` would be refused now, as the sync."),
+    });
 }
 
 fn secrets(setup: &Setup, show: bool) -> Secrets<'_> {
     if show && std::io::stdout().is_terminal() {
         Secrets::Shown
     } else {
-        Secrets::Masked(&setup.config.secrets.names)
+        Secrets::Hashed(&setup.config.secrets.names, run_key())
     }
 }
 
@@ -149,7 +183,7 @@ fn print_json_with(
 ) -> Result<(), Problem> {
     let secrets = secrets(setup, show_secrets);
     let (outcome, reasons) = ending(receipt, &setup.config.secrets.names);
-    let mut head = serde_json::json!({
+    let mut head = json!({
         "schema": 1,
         "outcome": outcome,
         "reasons": reasons,
@@ -160,8 +194,16 @@ fn print_json_with(
     if let Some(deployed) = &receipt.stays_at {
         head["stays_at"] = deployed.to_string().into();
     }
+    if let Some(rehearsal) = &receipt.rehearsal {
+        head["check"] = check_as_json(rehearsal);
+    }
+    if let Outcome::Stale(stale) = &receipt.outcome {
+        let moved =
+            |moved: &Moved| json!({ "path": moved.path, "expected": moved.expected, "found": moved.found });
+        head["moved"] = stale.moved.iter().map(moved).collect();
+    }
     if let Some(against) = against {
-        head["snapshot"] = serde_json::json!({
+        head["snapshot"] = json!({
             "taken": against.taken,
             "by": against.by,
             "age_seconds": against.age_seconds,
@@ -172,11 +214,27 @@ fn print_json_with(
         write!(out, "{},\n\"plan\":", head.trim_end_matches('}'))?;
         match &receipt.plan {
             Some(plan) => {
-                json::write_drift(&mut out, plan, &receipt.batches, touches, secrets)?;
+                plan_json::write_drift(&mut out, plan, &receipt.batches, touches, secrets)?;
             }
             None => out.write_str("null")?,
         }
         out.write_str("}\n")
+    })
+}
+
+fn check_as_json(rehearsal: &Rehearsal) -> serde_json::Value {
+    json!({
+        "accepted": rehearsal.refusal.is_none(),
+        "transactions": rehearsal.transactions,
+        "operations": rehearsal.operations,
+        "unasked": rehearsal.unasked,
+        "refusal": rehearsal.refusal.as_ref().map(|refusal| json!({
+            "action": refusal.action,
+            "path": refusal.path.as_str(),
+            "cause": refusal.cause.code(),
+            "denied": refusal.denied,
+            "message": refusal.message(),
+        })),
     })
 }
 
@@ -191,6 +249,7 @@ fn ending(receipt: &Receipt, names: &[String]) -> (&'static str, Vec<String>) {
         Outcome::Planned => ("planned", told(&receipt.blockers)),
         Outcome::Applied => ("applied", Vec::new()),
         Outcome::Refused(blockers) => ("refused", told(blockers)),
+        Outcome::Stale(stale) => ("stale", vec![stale.message()]),
         Outcome::LockHeld(failure) => ("lock-held", vec![failure.message.clone()]),
         Outcome::Invalid(found) => (
             "invalid",
@@ -205,7 +264,20 @@ fn ending(receipt: &Receipt, names: &[String]) -> (&'static str, Vec<String>) {
 fn codes(receipt: &Receipt) -> Vec<&'static str> {
     let mut codes: Vec<_> = match &receipt.outcome {
         Outcome::InSync | Outcome::Applied => Vec::new(),
-        Outcome::Planned => receipt.blockers.iter().map(Blocker::code).collect(),
+        Outcome::Planned => {
+            let refusal = receipt
+                .rehearsal
+                .as_ref()
+                .and_then(|found| found.refusal.as_ref());
+            let refused = refusal.map(|_| Refusal::CODE);
+            receipt
+                .blockers
+                .iter()
+                .map(Blocker::code)
+                .chain(refused)
+                .collect()
+        }
+        Outcome::Stale(_) => vec![Stale::CODE],
         Outcome::Refused(blockers) => blockers.iter().map(Blocker::code).collect(),
         Outcome::Invalid(found) => found.iter().map(|found| found.code).collect(),
         Outcome::LockHeld(failure) | Outcome::Failed(failure) | Outcome::Unknown(failure) => {

@@ -39,7 +39,8 @@ pub struct Setup {
     pub quiet: bool,
     url: Option<String>,
     branch: Option<String>,
-    path: Option<String>,
+    /// The directory of the tree files in the repository.
+    pub path: Option<String>,
     tree_directory: Option<PathBuf>,
 }
 
@@ -136,6 +137,15 @@ impl Setup {
     /// # Errors
     /// No URL, or one that is not allowed.
     pub fn repository(&self, revision: Option<&str>) -> Result<RepositorySource, Problem> {
+        self.repository_at(revision, self.path.as_deref())
+    }
+
+    /// As [`Setup::repository`], with the tree files in `path`.
+    pub fn repository_at(
+        &self,
+        revision: Option<&str>,
+        path: Option<&str>,
+    ) -> Result<RepositorySource, Problem> {
         let Some(url) = &self.url else {
             return Err(Problem::usage("which repository?")
                 .with_code("TK1110")
@@ -149,8 +159,8 @@ impl Setup {
         let keys = &self.config.git;
         let limits = &self.config.limits;
         options.branch = self.branch.clone();
-        if let Some(path) = &self.path {
-            options.path = path.clone();
+        if let Some(path) = path {
+            options.path = path.to_owned();
         }
         options.retries = keys.retries.unwrap_or(options.retries);
         if let Some(pause) = &keys.retry_pause {

@@ -29,101 +29,103 @@ pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
     if !setup.quiet {
         summary(&receipt, "Synced");
     }
-    Ok(exit)
+    Ok(match ui::rehearsal(&receipt, setup.json)? {
+        Some(refused) if exit == Exit::Done => refused,
+        _ => exit,
+    })
 }
 
 /// Runs a sync, dry run or plan.
-pub fn receipt(setup: &Setup, options: &SyncArgs, mode: Mode) -> Result<Receipt, Problem> {
-    let repository = setup.repository(options.revision.as_deref())?;
-    operate(
-        setup,
-        options,
-        (mode, Aim::Newest),
-        repository,
-        &mut teller(setup.quiet),
-    )
+pub fn receipt(setup: &Setup, flags: &SyncArgs, mode: Mode) -> Result<Receipt, Problem> {
+    let repository = setup.repository(flags.revision.as_deref())?;
+    let operation = operation(setup, flags, mode)?;
+    let operation = if flags.check {
+        operation.with_rehearsal()
+    } else {
+        operation
+    };
+    operate(setup, operation, repository, &mut teller(setup.quiet))
 }
 
-/// Runs a rollback to the commit that `options` name, telling each event by `tell`.
+/// Runs a rollback to the commit that `flags` name, telling each event by `tell`.
 pub fn rollback(
     setup: &Setup,
-    options: &SyncArgs,
+    flags: &SyncArgs,
     mode: Mode,
     tell: &mut dyn FnMut(&Event),
 ) -> Result<Receipt, Problem> {
-    let repository = setup.repository(options.revision.as_deref())?;
-    operate(setup, options, (mode, Aim::Back), repository, tell)
-}
-
-/// Where a sync goes.
-enum Aim {
-    /// To the newest commit, or one that is named.
-    Newest,
-    /// Back to a commit, to stay there.
-    Back,
-    /// Nowhere: what is deployed is looked at once more, or one subtree of it.
-    Drift(Option<ZnodePath>),
+    let repository = setup.repository(flags.revision.as_deref())?;
+    let options = SyncOptions {
+        rollback: true,
+        ..options(setup, flags, mode)
+    };
+    let context = setup.context(flags.lock_wait, flags.allow_delete)?;
+    operate(setup, Operation::sync(options, context), repository, tell)
 }
 
 /// Plans the deployed commit once more, for `diff` and `status`; of one subtree only, if `within` names it.
 pub fn drift(setup: &Setup, deployed: &Revision, within: Option<ZnodePath>) -> Result<Receipt, Problem> {
-    let options = SyncArgs {
+    let flags = SyncArgs {
         revision: Some(deployed.as_str().to_owned()),
         ..SyncArgs::default()
     };
-    let repository = setup.repository(options.revision.as_deref())?.for_a_look();
-    let tell = &mut teller(setup.quiet);
-    operate(
-        setup,
-        &options,
-        (Mode::Plan, Aim::Drift(within)),
-        repository,
-        tell,
-    )
+    let repository = setup.repository(flags.revision.as_deref())?.for_a_look();
+    let options = SyncOptions {
+        within,
+        ..options(setup, &flags, Mode::Plan)
+    };
+    let context = setup.context(flags.lock_wait, flags.allow_delete)?;
+    let operation = Operation::sync(options, context);
+    operate(setup, operation, repository, &mut teller(setup.quiet))
 }
 
-fn operate(
-    setup: &Setup,
-    options: &SyncArgs,
-    (mode, aim): (Mode, Aim),
-    repository: RepositorySource,
-    tell: &mut dyn FnMut(&Event),
-) -> Result<Receipt, Problem> {
-    let operation = operation(setup, options, mode, aim)?;
-    let world = setup.world(Some(repository));
-    setup.block_on(async { Ok(engine::run(operation, world, tell).await) })
+/// Returns a plan of the newest commit, or of the one that `flags` name, that has not begun.
+pub fn planning(setup: &Setup, flags: &SyncArgs) -> Result<Operation, Problem> {
+    operation(setup, flags, Mode::Plan)
 }
 
-/// Returns a plan of the newest commit, or of the one that `options` name, that has not begun.
-pub fn planning(setup: &Setup, options: &SyncArgs) -> Result<Operation, Problem> {
-    operation(setup, options, Mode::Plan, Aim::Newest)
+fn operation(setup: &Setup, flags: &SyncArgs, mode: Mode) -> Result<Operation, Problem> {
+    let context = setup.context(flags.lock_wait, flags.allow_delete)?;
+    Ok(Operation::sync(options(setup, flags, mode), context))
 }
 
-fn operation(setup: &Setup, options: &SyncArgs, mode: Mode, aim: Aim) -> Result<Operation, Problem> {
+/// Returns what flags and configuration ask for.
+pub fn options(setup: &Setup, flags: &SyncArgs, mode: Mode) -> SyncOptions {
     let (parse_limits, layer_limits) = tree_limits(&setup.config);
-    let sync = SyncOptions {
+    SyncOptions {
         mode,
-        force: options.force,
-        repair: options.repair,
-        rollback: matches!(aim, Aim::Back),
+        force: flags.force,
+        repair: flags.repair,
+        rollback: false,
         bump: match setup.config.bump {
             Some(BumpKey::Tree) => Bump::Tree,
             Some(BumpKey::Commit) | None => Bump::Commit,
         },
-        within: match aim {
-            Aim::Drift(within) => within,
-            Aim::Newest | Aim::Back => None,
-        },
-        adopt: options.adopt,
-        any_history: options.allow_rewind || setup.any_history(),
-        prune_roots: options.prune_roots || setup.config.delete.prune_roots,
-        fixed_revision: options.revision.is_some(),
+        within: None,
+        adopt: flags.adopt,
+        any_history: flags.allow_rewind || setup.any_history(),
+        prune_roots: prunes_roots(setup, flags.prune_roots),
+        fixed_revision: flags.revision.is_some(),
         overlay: setup.overlay,
         parse_limits,
         layer_limits,
-    };
-    let context = setup.context(options.lock_wait, options.allow_delete)?;
-    Ok(Operation::sync(sync, context))
+    }
+}
+
+/// Tells whether roots are pruned: by the flag or by the configuration.
+pub fn prunes_roots(setup: &Setup, flag: bool) -> bool {
+    flag || setup.config.delete.prune_roots
+}
+
+/// Runs an operation to its end, telling each event by `tell`.
+pub fn operate(
+    setup: &Setup,
+    operation: Operation,
+    repository: RepositorySource,
+    tell: &mut dyn FnMut(&Event),
+) -> Result<Receipt, Problem> {
+    let world = setup.world(Some(repository));
+    setup.block_on(async { Ok(engine::run(operation, world, tell).await) })
 }
 
 /// Says what was done, which is nothing the log's lines tell; `verb` begins the sentence.

@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use treekeeper_core::gate::Blocker;
 use treekeeper_core::model::unprintable;
-use treekeeper_core::operation::{Event, Failure, Outcome, Receipt};
+use treekeeper_core::operation::{Event, Failure, Outcome, Receipt, Refusal, Rehearsal, Stale};
 use treekeeper_core::treefile::{Code, Diagnostic};
 
 use super::args::ColorArg;
@@ -36,6 +36,8 @@ pub enum Exit {
     Stopped = 5,
     /// Somebody else holds the lock.
     LockHeld = 6,
+    /// A saved plan is stale.
+    Stale = 7,
     /// Nobody knows whether it was done.
     Unknown = 8,
     /// Wrong usage.
@@ -114,7 +116,7 @@ impl Problem {
 
     fn word(&self) -> &'static str {
         match self.exit {
-            Exit::Refused | Exit::NotConverged | Exit::Stopped | Exit::LockHeld => "refused",
+            Exit::Refused | Exit::NotConverged | Exit::Stopped | Exit::LockHeld | Exit::Stale => "refused",
             Exit::Done | Exit::Error | Exit::Differences | Exit::Unknown | Exit::Usage => "error",
         }
     }
@@ -407,6 +409,7 @@ pub fn outcome(receipt: &Receipt, secrets: &[String], next_step: fn(&Blocker) ->
     match &receipt.outcome {
         Outcome::InSync | Outcome::Planned | Outcome::Applied => Exit::Done,
         Outcome::Refused(found) => blockers(found, next_step),
+        Outcome::Stale(found) => stale(found),
         Outcome::LockHeld(holder) => {
             told_failure("refused", holder);
             Exit::LockHeld
@@ -422,6 +425,63 @@ pub fn outcome(receipt: &Receipt, secrets: &[String], next_step: fn(&Blocker) ->
         Outcome::Unknown(failure) => {
             told_failure("error", failure);
             Exit::Unknown
+        }
+    }
+}
+
+/// Moved things that are told; more would hide the first.
+const MOVED_MAX: usize = 100;
+
+/// Writes everything that has moved under a saved plan.
+fn stale(found: &Stale) -> Exit {
+    told("refused", Some(Stale::CODE), &found.message(), None);
+    if !found.is_done {
+        for moved in found.moved.iter().take(MOVED_MAX) {
+            say(&format!("  - {moved}"));
+        }
+        if let Some(more) = found.moved.len().checked_sub(MOVED_MAX).filter(|more| *more > 0) {
+            say(&format!("  - and {more} more; `--json` lists them all"));
+        }
+    }
+    hint(found.hint());
+    Exit::Stale
+}
+
+/// Says what the server said of a plan, if it was asked; returns an exit code if it would refuse it.
+pub fn rehearsal(receipt: &Receipt, is_json: bool) -> Result<Option<Exit>, Problem> {
+    let Some(found) = &receipt.rehearsal else {
+        return Ok(None);
+    };
+    if let Some(refusal) = &found.refusal {
+        told(
+            "error",
+            Some(Refusal::CODE),
+            &refusal.message(),
+            Some(refusal.hint()),
+        );
+        return Ok(Some(Exit::Error));
+    }
+    if !is_json {
+        print_bytes(format!("{}\n", accepted(found)).as_bytes())?;
+    }
+    Ok(None)
+}
+
+/// Returns `The server would accept it: 1 transaction, 12 operations.`
+fn accepted(found: &Rehearsal) -> String {
+    if found.transactions == 0 {
+        return "There is nothing to ask the server: a sync would write nothing.".to_owned();
+    }
+    let asked = format!(
+        "The server would accept it: {}, {}",
+        counted(found.transactions, "transaction"),
+        counted(found.operations, "operation")
+    );
+    match found.unasked {
+        0 => format!("{asked}."),
+        1 => format!("{asked}; of 1 more, which rests on an earlier transaction, only the ACLs were read."),
+        more => {
+            format!("{asked}; of {more} more, which rest on earlier transactions, only the ACLs were read.")
         }
     }
 }

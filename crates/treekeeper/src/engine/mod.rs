@@ -102,6 +102,14 @@ impl Driver {
                 zk::observe(session, &scope, self.world.read_method).await?,
             )),
             Request::Commit(commitment) => Answer::Commit(zk::commit(session, &commitment).await),
+            Request::Rehearse {
+                hosts,
+                state,
+                commitment,
+            } => {
+                let (hosts, state) = (hosts.as_deref(), state.as_deref());
+                Answer::Rehearsed(zk::rehearse(session, hosts, state, &commitment).await?)
+            }
             Request::CheckAccess(plan) => Answer::Denied(zk::denied(session, &plan).await?),
             Request::Settle => {
                 let held = zk::settle(session, &self.lock.candidates).await?;

@@ -44,6 +44,12 @@ impl RepositorySource {
         self
     }
 
+    /// For a commit that is known by its id: what the mirror has need not be fetched.
+    pub fn mirror_first(mut self) -> RepositorySource {
+        self.asks_mirror_first = true;
+        self
+    }
+
     /// Fetches, resolves the revision once, and returns it with the repository's root commit.
     ///
     /// # Errors

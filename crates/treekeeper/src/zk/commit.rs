@@ -90,9 +90,20 @@ fn encode<'a>(
     plan: &Plan,
 ) -> Result<MultiWriter<'a>, Error> {
     let mut writer = session.client.new_multi_writer();
+    fill(&mut writer, session, transaction, plan)?;
+    Ok(writer)
+}
+
+/// Adds the operations of a transaction, in order.
+pub(super) fn fill(
+    writer: &mut MultiWriter<'_>,
+    session: &Session,
+    transaction: &Transaction,
+    plan: &Plan,
+) -> Result<(), Error> {
     let options = CreateMode::Persistent.with_acls(session.acls());
     for op in &transaction.head {
-        add(&mut writer, op, &options)?;
+        add(writer, op, &options)?;
     }
     for change in &plan.changes[transaction.changes.clone()] {
         match change {
@@ -105,10 +116,10 @@ fn encode<'a>(
             Change::Delete { path, version, .. } => writer.add_delete(path.as_str(), Some(version.0))?,
         }
     }
-    for op in &transaction.tail {
-        add(&mut writer, op, &options)?;
-    }
-    Ok(writer)
+    transaction
+        .tail
+        .iter()
+        .try_for_each(|op| add(writer, op, &options))
 }
 
 fn add(writer: &mut MultiWriter<'_>, op: &Op, options: &CreateOptions<'_>) -> Result<(), Error> {

@@ -188,6 +188,7 @@ pub fn op_fault(error: &Error) -> OpFault {
         Error::NotEmpty => OpFault::NotEmpty,
         Error::NoAuth => OpFault::NoAuth,
         Error::NoChildrenForEphemerals => OpFault::NoChildrenForEphemerals,
+        Error::QuotaExceeded => OpFault::Quota,
         other => OpFault::Other(other.to_string()),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Floor 3. It does what it is asked and reports what it saw; what to do next is decided in `treekeeper-core`.
 //! It never imports `git`, `engine` or `cli`. Only `commit`, `prepare`, `lock`, `contenders` and `operator` write,
-//! and `playground`, which knows no other znodes than the demo's own.
+//! and `playground`, which knows no other znodes than the demo's own; what `rehearse` sends cannot be applied.
 
 mod access;
 mod cluster;
@@ -16,6 +16,7 @@ mod observe;
 mod operator;
 mod playground;
 mod probe;
+mod rehearse;
 mod session;
 mod trouble;
 
@@ -34,5 +35,6 @@ pub use probe::{
     Quota, ServerFacts, newest_write_ms, quotas, reads_many_at_once, round_trip, servers, takes_bytes,
     watches_last,
 };
+pub use rehearse::rehearse;
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};
 pub use trouble::trouble_listener;

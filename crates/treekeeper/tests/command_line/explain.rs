@@ -160,6 +160,8 @@ fn without_a_code_all_are_listed() {
     TK1118  broken-link              a link leads nowhere or in a circle
     TK1119  no-property              the znode has no such property
     TK1120  no-way-back              the history does not reach so far
+    TK1121  plan-file                a file is no plan that can be applied
+    TK1122  not-accepted             the server would refuse the plan
     TK1123  snapshot-file            a file is no snapshot that a plan can be made over
     TK1124  snapshot-lacks           the snapshot does not hold a znode that the commit defines
     TK1127  nothing-to-compare       there is nothing to hold the live tree against

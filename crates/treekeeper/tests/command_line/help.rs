@@ -14,6 +14,8 @@ fn the_help_of_the_program() {
     Commands:
       sync         Make the live tree what the newest commit says, and set the version of /hosts to it
       plan         Show what sync would do, per znode and property
+      apply        Apply a plan that `plan --out` saved: exactly its operations, and only if nothing
+                   that it rests on has moved
       blame        Tell where a znode or a property comes from: file and line, the commit that wrote it,
                    and whether it is live so
       status       Say in one sentence how the cluster is, then versions, hosts and the lock
@@ -122,7 +124,7 @@ fn the_help_of_the_program() {
 
 #[test]
 fn the_help_of_sync() {
-    assert_snapshot!(Treekeeper::offline().stdout(&["sync", "--help"]), @r"
+    assert_snapshot!(Treekeeper::offline().stdout(&["sync", "--help"]), @"
     Make the live tree what the newest commit says, and set the version of /hosts to it
 
     Usage: treekeeper sync [OPTIONS]
@@ -130,6 +132,10 @@ fn the_help_of_sync() {
     Options:
       -d, --dry-run
               Show the plan and change nothing
+
+          --check
+              Ask the server whether it would accept the plan, by transactions that cannot be applied;
+              the lock takes no part in it
 
       -f, --force
               Sync in spite of ALL STOP and of hosts that have not converged; never lifts the lock, the

@@ -57,10 +57,33 @@ fn secret_values_are_never_told() {
     }
     scene.commit("second", &[("a.zk", &tree("two"))]);
     let shown = run(&["plan"], 0).stdout;
+    assert!(shown.contains("password = ••• (changed, "), "{shown}");
+    run(&["plan", "--check", "--out", "plan.json"], 0);
+    assert_file_is_silent(&scene, "plan.json");
+    scene
+        .session
+        .set("/a", format!("{{\"password\":\"{CANARY}-by-hand\"}}").as_bytes());
+    run(&["apply", "plan.json"], 7);
+    run(&["apply", "plan.json", "--json"], 7);
+    run(&["plan", "--out", "plan.json", "--json"], 0);
+    assert_file_is_silent(&scene, "plan.json");
+    for arguments in [
+        &["sync", "--dry-run", "--check"][..],
+        &["apply", "plan.json"],
+        &["apply", "plan.json", "--force"],
+    ] {
+        let output = scene.treekeeper.run(&[arguments, &["-v"]].concat());
+        assert_silent(&arguments.join(" "), &output);
+    }
     assert!(
-        shown.contains("password = ••• (changed)") || shown.contains("•••"),
-        "{shown}"
+        scene
+            .treekeeper
+            .stdout(&["get", "/a", "password"])
+            .contains("-two")
     );
+    scene
+        .session
+        .set("/a", format!("{{\"password\":\"{CANARY}-again\"}}").as_bytes());
     for arguments in [
         &["plan", "--json"][..],
         &["sync", "--dry-run", "--json"],
@@ -73,6 +96,12 @@ fn secret_values_are_never_told() {
         &["blame", "/a"],
         &["blame", "/a", "house_number"],
         &["blame", "/a", "password", "--json"],
+        &["history"],
+        &["history", "--json"],
+        &["rollback", "1"],
+        &["unpin"],
+        &["unpin", "--json"],
+        &["sync"],
     ] {
         run(arguments, 0);
     }
@@ -91,6 +120,59 @@ fn secret_values_are_never_told() {
             .contains(CANARY)
     );
     assert!(scene.treekeeper.stdout(&["export", "/a"]).contains(CANARY));
+    let nested = |suffix: &str| format!("/a\n  deep = {{'list': [{{'token': '{CANARY}-{suffix}'}}]}}\n");
+    scene.commit("nested", &[("a.zk", &nested("one"))]);
+    run(&["sync"], 0);
+    scene.commit("nested again", &[("a.zk", &nested("two"))]);
+    let shown = run(&["plan", "--out", "plan.json"], 0).stdout;
+    assert!(shown.contains("'token': •••"), "{shown}");
+    let text = std::fs::read_to_string(scene.treekeeper.home().join("plan.json")).unwrap();
+    assert!(!text.contains(CANARY), "{text}");
+    run(&["plan", "--json"], 0);
+}
+
+fn assert_file_is_silent(scene: &Scene, name: &str) {
+    let text = std::fs::read_to_string(scene.treekeeper.home().join(name)).expect("a plan was saved");
+    assert!(!text.contains(CANARY), "{name} holds a secret:\n{text}");
+    assert!(text.contains("\"password\":{\"secret\":\""), "{text}");
+}
+
+/// The commands that print what they read because that is what they are for, or that never meet a tree.
+const PRINT_DATA: [&str; 7] = ["parse", "tree", "export", "get", "fmt", "resolve", "ln"];
+const MEET_NO_SECRET: [&str; 9] = [
+    "resume",
+    "pause",
+    "stop",
+    "demo",
+    "dev-server",
+    "explain",
+    "completions",
+    "man",
+    "help",
+];
+/// The commands that the tests here look at.
+const LOOKED_AT: [&str; 12] = [
+    "sync", "plan", "apply", "status", "history", "rollback", "unpin", "lock", "validate", "import", "set",
+    "blame",
+];
+
+#[test]
+fn no_command_is_forgotten_here() {
+    let help = Treekeeper::offline().stdout(&["--help"]);
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    // Continued lines are indented further.
+    let names = commands
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty());
+    let known = [&PRINT_DATA[..], &MEET_NO_SECRET, &LOOKED_AT].concat();
+    for name in names {
+        assert!(
+            known.contains(&name),
+            "does `{name}` print secrets? run it in a test here with the canary, and list it"
+        );
+    }
 }
 
 #[test]

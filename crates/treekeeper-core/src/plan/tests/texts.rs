@@ -110,6 +110,51 @@ fn secrets_are_shown_only_when_asked_for() {
 }
 
 #[test]
+fn changed_secrets_are_told_apart_by_hashes() {
+    let key = crate::model::HashKey::new([9; 16]);
+    let told = |old: &str, new: &str| {
+        let hashed = Secrets::Hashed(&[], &key);
+        let options = DisplayOptions {
+            secrets: hashed,
+            ..DisplayOptions::default()
+        };
+        let wanted = desired(&[("/a", new), ("/a/b", "{\"token\":\"t1\"}")], &[]);
+        let plan = diff(&wanted, &live(&[("/a", old)]), &DiffOptions::default());
+        let mut out = text_with(&plan, &options);
+        json::write_plan(&mut out, &plan, &[], hashed).unwrap();
+        for secret in ["t1", "t2"] {
+            assert!(!out.contains(secret), "{out}");
+        }
+        out
+    };
+    insta::assert_snapshot!(
+        told("{\"deep\":{\"pwd\":\"t1\",\"x\":1},\"token\":\"t1\"}", "{\"deep\":{\"pwd\":\"t2\",\"x\":2},\"token\":\"t2\"}"),
+        @r#"
+        ~ /a
+            ~ deep = {'pwd': •••304f6e7f, 'x': 1} -> {'pwd': •••cec2b965, 'x': 2}
+            ~ token = ••• (changed, 304f6e7f -> cec2b965)
+        + /a/b
+            + token = •••
+        Plan: 1 to create, 1 to change, 0 to delete (1 transaction, 146 bytes).
+        {"schema":1,"counts":{"create":1,"change":1,"delete":0,"unchanged":0,"managed":1},"transactions":0,"bytes":0,
+        "changes":[
+        {"action":"create","path":"/a/b","properties":[{"action":"add","key":"token","secret":true,"new":"\u2022\u2022\u2022","new_hash":"304f6e7f"}]},
+        {"action":"change","path":"/a","properties":[{"action":"change","key":"deep","old":{"pwd":"\u2022\u2022\u2022304f6e7f","x":1},"new":{"pwd":"\u2022\u2022\u2022cec2b965","x":2}},{"action":"change","key":"token","secret":true,"old":"\u2022\u2022\u2022","old_hash":"304f6e7f","new":"\u2022\u2022\u2022","new_hash":"cec2b965"}],"unchanged":0,"version":1,"czxid":101}],
+        "spared":[],
+        "orphans":[],
+        "obstacles":[]}
+        "#
+    );
+    // Equal hashes stand for equal values, wherever they are.
+    let hash = key.short(b"\"t1\"");
+    let swapped = told(
+        "{\"a_token\":\"t1\",\"b_token\":\"t2\"}",
+        "{\"a_token\":\"t2\",\"b_token\":\"t1\"}",
+    );
+    assert_eq!(swapped.matches(&hash[..8]).count(), 5, "{swapped}");
+}
+
+#[test]
 fn a_plan_as_json_says_the_same() {
     let plan = of_each_kind();
     let mut out = String::new();

@@ -134,7 +134,7 @@ fn repository(setup: &Setup) -> Vec<Finding> {
         let started = Instant::now();
         let (revision, _) = source.fetch()?;
         let took = started.elapsed();
-        let files = source.read(&revision)?;
+        let (files, _) = source.read(&revision)?;
         Ok((revision, took, files.len()))
     });
     findings.push(match looked {

@@ -5,7 +5,7 @@
 use super::Failure;
 use crate::gate::Relation;
 use crate::model::cluster::ClusterReading;
-use crate::model::{LiveTree, Revision, ZnodePath};
+use crate::model::{DesiredTree, LiveTree, Revision, ZnodePath};
 use crate::treefile::SourceFile;
 
 /// What the shell found.
@@ -26,6 +26,8 @@ pub enum Answer {
     Relation(Relation),
     /// To `ReadFiles`.
     Files(Vec<SourceFile>),
+    /// To `ReadFiles`, if nothing is wrong with them: their names, and what they desire together.
+    Desired(Vec<String>, Box<DesiredTree>),
     /// To `AcquireLock`.
     Lock(LockAnswer),
     /// To `Observe`: ancestors of what was asked for are there without their data or other children.

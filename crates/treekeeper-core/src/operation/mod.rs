@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use jiff::Timestamp;
 
 use crate::gate::{Policy, Target};
-use crate::layer::{Graft, LayerLimits, Overlay};
+use crate::layer::{Graft, LayerLimits, Overlay, Rules};
 use crate::model::cluster::{ClusterReading, LockStyle};
 use crate::model::{DataVersion, DesiredTree, Revision, Veil, ZnodePath};
 use crate::plan::{BatchLimits, Counts, DeleteBudget, Plan, Trim};
@@ -129,7 +129,15 @@ pub enum Request {
         target: Revision,
     },
     /// Read the tree files at the commit.
-    ReadFiles(Revision),
+    ReadFiles {
+        /// The commit.
+        revision: Revision,
+        /// How they become a tree, for a shell that does this as they come.
+        rules: Arc<Rules>,
+        /// What is most likely to be observed next and may be read already meanwhile: nothing, where a lock is to be
+        /// taken first.
+        early: Scope,
+    },
     /// Create what is absent of the lock's nodes and, unless they are `None`, `/hosts` and the state node.
     Prepare {
         /// Data for an absent `/hosts`.
@@ -375,6 +383,7 @@ impl Operation {
             (Stage::Fetching, Answer::Fetched { revision, repository }) => self.fetched(revision, repository),
             (Stage::Relating, Answer::Relation(relation)) => self.related(relation),
             (Stage::ReadingFiles, Answer::Files(files)) => self.read_files(files),
+            (Stage::ReadingFiles, Answer::Desired(names, desired)) => self.files_read(names, *desired),
             (Stage::ReadingHosts, Answer::Cluster(cluster)) => self.read_hosts(cluster, now),
             (Stage::Preparing, Answer::Done) => self.prepared(),
             (Stage::Locking, Answer::Lock(LockAnswer::Busy(holder))) => self.lock_busy(holder),

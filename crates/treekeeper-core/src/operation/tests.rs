@@ -128,7 +128,7 @@ impl World {
                 repository: revision(ROOT),
             },
             Request::Relate { .. } => Answer::Relation(self.relation),
-            Request::ReadFiles(_) => Answer::Files(
+            Request::ReadFiles { .. } => Answer::Files(
                 self.files
                     .iter()
                     .map(|(name, text)| SourceFile {
@@ -195,7 +195,7 @@ fn name(request: &Request) -> &'static str {
         Request::ReadCluster(_) => "read",
         Request::Fetch => "fetch",
         Request::Relate { .. } => "relate",
-        Request::ReadFiles(_) => "files",
+        Request::ReadFiles { .. } => "files",
         Request::Prepare { .. } => "prepare",
         Request::AcquireLock(_) => "lock",
         Request::Observe(_) => "observe",
@@ -345,7 +345,7 @@ fn host(name: &str, version: &str) -> Host {
 /// Returns a live tree of these nodes, parents first, all at data version 7.
 fn live(nodes: &[(&str, &str)]) -> LiveTree {
     let node = |data: &str| LiveNode {
-        data: data.as_bytes().to_vec(),
+        data: data.as_bytes().into(),
         version: DataVersion(7),
         czxid: Zxid(1),
         mzxid: Zxid(2),

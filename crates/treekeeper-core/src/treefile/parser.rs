@@ -16,9 +16,28 @@ use crate::model::{Text, Value, check_name};
 ///
 /// Without diagnostics the tree can be stored; with them it holds what could be understood.
 pub fn parse(source: Arc<SourceFile>, limits: &ParseLimits) -> (FileTree, Vec<Diagnostic>) {
+    let (nodes, mut report, _) = read(&source, &source.bytes, limits, file_steps(source.bytes.len()));
+    stored::check(&nodes, limits, &mut report);
+    let diagnostics = report.finish();
+    (FileTree { source, nodes }, diagnostics)
+}
+
+/// Returns how many steps the expressions of a file of so many bytes may take.
+pub fn file_steps(bytes: usize) -> usize {
+    expression::limits::FILE_STEPS_MAX.saturating_add(bytes)
+}
+
+/// Returns the nodes in `bytes`, which are the source's or a piece of them, what is wrong, and the steps that are left.
+pub(super) fn read<'a>(
+    source: &'a Arc<SourceFile>,
+    bytes: &'a [u8],
+    limits: &'a ParseLimits,
+    steps_left: usize,
+) -> (Vec<FileNode>, Report<'a>, usize) {
     let mut parser = Parser {
-        bytes: &source.bytes,
-        steps_left: expression::limits::FILE_STEPS_MAX + source.bytes.len(),
+        bytes,
+        text: std::str::from_utf8(bytes).ok(),
+        steps_left,
         limits,
         nodes: vec![FileNode {
             name: "".into(),
@@ -36,15 +55,10 @@ pub fn parse(source: Arc<SourceFile>, limits: &ParseLimits) -> (FileTree, Vec<Di
         )],
         top: 0,
         unclosed: None,
-        report: Report::new(&source, limits),
+        report: Report::new(source, limits),
     };
     parser.file();
-    let Parser {
-        nodes, mut report, ..
-    } = parser;
-    stored::check(&nodes, limits, &mut report);
-    let diagnostics = report.finish();
-    (FileTree { source, nodes }, diagnostics)
+    (parser.nodes, parser.report, parser.steps_left)
 }
 
 /// What the last line of some indent was.
@@ -130,6 +144,8 @@ impl Content<'_> {
 
 struct Parser<'a> {
     bytes: &'a [u8],
+    /// The same, if all of it is UTF-8.
+    text: Option<&'a str>,
     limits: &'a ParseLimits,
     steps_left: usize,
     nodes: Vec<FileNode>,
@@ -151,10 +167,10 @@ impl<'a> Parser<'a> {
             self.report.byte_order_mark();
             start = 3;
         }
-        let nul = self.bytes.contains(&0);
+        let nul = memchr::memchr(0, self.bytes).is_some();
         while start < self.bytes.len() {
             let rest = &self.bytes[start..];
-            let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             self.report.line = start;
             if self.line(start, &rest[..length], nul) == Flow::Stop {
                 return;
@@ -176,7 +192,10 @@ impl<'a> Parser<'a> {
             self.report.line_too_long(at, line.len(), self.limits.line_bytes);
             return self.lost(indent);
         }
-        let text = match std::str::from_utf8(bytes) {
+        let text = match self
+            .text
+            .map_or_else(|| std::str::from_utf8(bytes), |text| Ok(&text[at..start + end]))
+        {
             Ok(text) => text,
             Err(error) => {
                 let length = error.error_len().unwrap_or(bytes.len() - error.valid_up_to());

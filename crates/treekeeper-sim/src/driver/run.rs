@@ -158,7 +158,7 @@ impl Driver<'_> {
             Request::ReadCluster(depth) => Answer::Cluster(cluster::read_cluster(session, depth).await?),
             Request::Fetch => self.fetch().await?,
             Request::Relate { deployed, target } => Answer::Relation(self.relation(&deployed, &target)),
-            Request::ReadFiles(revision) => Answer::Files(self.read_files(&revision)?),
+            Request::ReadFiles { revision, .. } => Answer::Files(self.read_files(&revision)?),
             Request::Prepare { hosts, state } => {
                 lock::prepare(session, self.drive.lock, hosts.as_deref(), state.as_deref()).await?;
                 Answer::Done

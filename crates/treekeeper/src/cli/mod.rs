@@ -28,6 +28,7 @@ mod operator;
 mod pin;
 mod plan;
 mod private_file;
+mod progress;
 mod sarif;
 mod setup;
 mod snapshot;

@@ -7,9 +7,10 @@ use treekeeper_core::plan::{Counts, Plan};
 
 use super::args::SyncArgs;
 use super::plan::{print_json, print_plan};
+use super::progress;
 use super::setup::{Setup, teller, tree_limits};
 use super::ui::{self, Exit, Problem};
-use crate::engine::{self, RepositorySource};
+use crate::engine::RepositorySource;
 
 /// Runs a sync to its end and returns its exit code.
 pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
@@ -83,7 +84,7 @@ fn operate(
 ) -> Result<Receipt, Problem> {
     let operation = operation(setup, options, mode, aim)?;
     let world = setup.world(Some(repository));
-    setup.block_on(async { Ok(engine::run(operation, world, tell).await) })
+    progress::run(setup, operation, world, tell)
 }
 
 /// Returns a plan of the newest commit, or of the one that `options` name, that has not begun.

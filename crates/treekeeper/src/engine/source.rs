@@ -1,13 +1,17 @@
 //! The repository as an operation sees it: a commit, its files, and how commits lie to each other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use treekeeper_core::gate::Relation;
+use treekeeper_core::layer::Rules;
 use treekeeper_core::model::{Revision, printable};
-use treekeeper_core::operation::Failure;
+use treekeeper_core::operation::{Answer, Failure};
 use treekeeper_core::treefile::SourceFile;
 
+use super::pieces::PieceReader;
 use crate::git::{Blamed, GitError, GitOptions, Mirror, ReadLimits};
+use crate::zk::Progress;
 
 /// How long a look waits for the remote.
 const LOOK_FETCH_MAX: Duration = Duration::from_secs(10);
@@ -77,6 +81,28 @@ impl RepositorySource {
     /// A mirror that cannot be read.
     pub fn relation(&mut self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
         self.mirror()?.relation(deployed, target).map_err(failure)
+    }
+
+    /// Returns what the tree files at `revision` desire, with their names, if nothing is wrong with them; else the files.
+    ///
+    /// # Errors
+    /// As [`RepositorySource::read`].
+    pub fn read_desired(
+        &mut self,
+        revision: &Revision,
+        rules: &Arc<Rules>,
+        progress: &Arc<Progress>,
+    ) -> Result<Answer, Failure> {
+        let mut reader = PieceReader::new(Arc::clone(rules), Arc::clone(progress));
+        let limits = self.limits.clone();
+        self.mirror()?
+            .read_into(revision, &limits, &mut reader)
+            .map_err(failure)?;
+        match reader.finish() {
+            Some((names, desired)) => Ok(Answer::Desired(names, Box::new(desired))),
+            // They are read once more: only those who can say what is wrong need to keep them.
+            None => self.read(revision).map(Answer::Files),
+        }
     }
 
     /// Returns the commit that last changed a line of a tree file.

@@ -28,6 +28,12 @@ pub(super) fn blank(byte: u8) -> bool {
 /// Returns what `content` says, which is not empty and has no white space at its ends.
 pub(super) fn read(content: &str) -> Line<'_> {
     let line = Words::new(content.as_bytes());
+    if let Some((name, start)) = line.plain_property() {
+        return Line::Property {
+            name: &content[..name],
+            expression: &content[start..],
+        };
+    }
     if let Some((name, start, end)) = line.property_link() {
         return Line::PropertyLink {
             name: &content[..name],
@@ -101,6 +107,17 @@ impl<'a> Words<'a> {
             has_equals,
             has_greater,
         }
+    }
+
+    /// Finds `name = expression` where nothing else is possible: most lines are that.
+    fn plain_property(&self) -> Option<(usize, usize)> {
+        let second = skip(self.bytes, self.first);
+        let is_plain = !self.has_equals
+            && self.bytes.get(second) == Some(&b'=')
+            && self.bytes.get(second + 1) != Some(&b'>')
+            && second > self.first;
+        let start = is_plain.then(|| skip(self.bytes, second + 1))?;
+        (start < self.bytes.len()).then_some((self.first, start))
     }
 
     /// Tells whether the first word may hold `sign`.

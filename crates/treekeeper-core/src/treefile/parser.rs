@@ -9,6 +9,7 @@ use super::expression::{self, ExpressionError};
 use super::lines::{self, Line};
 use super::report::{self, Report};
 use super::siblings::Siblings;
+use super::tree::{self, levels};
 use super::{Diagnostic, FileNode, FileProperty, FileTree, ParseLimits, SourceFile, stored};
 use crate::model::{Text, Value, check_name};
 
@@ -332,9 +333,8 @@ impl<'a> Parser<'a> {
             self.report
                 .child_names_too_long(span.clone(), self.limits.child_names_bytes);
         }
-        let parts = || name.split('/').filter(|part| !part.is_empty());
-        let depth = depth + parts().count();
-        let path_bytes = path_bytes + parts().map(|part| part.len() + 1).sum::<usize>();
+        let (parts, part_bytes) = levels(name);
+        let (depth, path_bytes) = (depth + parts, path_bytes + part_bytes);
         if depth > self.limits.depth {
             self.report.too_deep(span, self.limits.depth);
             return Flow::GoOn;
@@ -377,6 +377,15 @@ impl<'a> Parser<'a> {
 
     /// Tells whether a server takes every part of `name`, which stands at `at`.
     fn check_parts(&mut self, at: usize, name: &str) -> bool {
+        if !name.is_empty() && memchr::memchr(b'/', name.as_bytes()).is_none() {
+            return match check_name(name) {
+                Ok(()) => true,
+                Err(error) => {
+                    self.report.bad_name(at, name, &error);
+                    false
+                }
+            };
+        }
         let (mut place, mut parts, mut good) = (at, 0, true);
         for part in name.split('/') {
             if !part.is_empty() {
@@ -395,10 +404,9 @@ impl<'a> Parser<'a> {
     }
 
     fn link(&mut self, content: Content<'a>, name: &'a str, kind: Kind, target: &'a str) {
-        if let Some(character) = target
-            .chars()
-            .find(|character| crate::model::misleads(*character))
-        {
+        let is_plain = target.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let mut characters = target.chars().filter(|_| !is_plain);
+        if let Some(character) = characters.find(|character| crate::model::misleads(*character)) {
             let at = content.end() - target.len();
             self.report.bad_target(at..content.end(), character);
         }
@@ -476,7 +484,11 @@ impl<'a> Parser<'a> {
     }
 
     fn add(&mut self, index: u32, key: Text, value: Value, at: usize) {
-        self.nodes[index as usize].properties.push(FileProperty {
+        let properties = &mut self.nodes[index as usize].properties;
+        if properties.is_empty() {
+            properties.reserve_exact(tree::USUAL_PROPERTIES);
+        }
+        properties.push(FileProperty {
             key,
             value,
             at: at as u32,

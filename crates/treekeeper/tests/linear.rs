@@ -19,7 +19,7 @@ use treekeeper_core::treefile::{self, SourceFile};
 /// Tells the test that is run under valgrind what to do: `WORK SIZE`.
 const VARIABLE: &str = "TREEKEEPER_COUNTED_WORK";
 /// The nodes of the smaller tree; the greater has four times as many.
-const NODES: usize = 1_500;
+const NODES: usize = 500;
 /// The most that four times the tree may cost. Sorting alone makes it a little more than 4.
 const RATIO_MAX: f64 = 4.7;
 const WORKS: [&str; 8] = [

@@ -1,9 +1,13 @@
 # Everything that people and CI run. Each target is a script, so that it can be read and run alone.
 .PHONY: bench build demo test
 
-# Arguments: make bench BENCH="10000 --runs 3 --strict"
+# Arguments: make bench BENCH="10000 --runs 3 --strict". The table, target/bench.json and target/bench.svg.
 bench:
-	cargo bench --locked -p treekeeper --bench budgets -- $(BENCH)
+	cargo bench --locked -p treekeeper --bench budgets -- --json "$(CURDIR)/target/bench.json" --svg "$(CURDIR)/target/bench.svg" $(BENCH)
+
+# One part by itself, such as make bench-read; make bench-help lists them.
+bench-%:
+	cargo bench --locked -p treekeeper --bench budgets -- --part $* $(BENCH)
 
 build:
 	cargo build --locked

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use memkeeper::database::{Connect, Connected, Database, DatabaseOptions, SessionId};
 use memkeeper::wire::{self, Frame, Operation, client};
-use treekeeper_core::layer::{self, LayerLimits, Overlay};
+use treekeeper_core::layer::{self, Rules};
 use treekeeper_core::model::{
     DataVersion, DesiredTree, LiveNode, LiveTree, ZnodePath, Zxid, decode, encode, json_value, write_json,
 };
@@ -222,8 +222,7 @@ fn desired(bytes: &[u8]) -> Option<DesiredTree> {
             text.push_str(&format!("{:depth$}{property}", ""));
         }
     }
-    let limits = (ParseLimits::default(), LayerLimits::default());
-    let (tree, diagnostics) = layer::read([source(text.as_bytes())], Overlay::Merge, &limits.0, &limits.1);
+    let (tree, diagnostics) = layer::read(&[source(text.as_bytes())], &Rules::default());
     diagnostics.is_empty().then_some(tree).flatten()
 }
 
@@ -250,9 +249,10 @@ fn live_nodes(bytes: &[u8]) -> BTreeMap<String, LiveNode> {
 
 fn live_node(data: &[u8], ephemeral_owner: Option<i64>) -> LiveNode {
     LiveNode {
-        data: data.to_vec(),
+        data: data.into(),
         version: DataVersion(0),
         czxid: Zxid(1),
+        mtime_ms: 0,
         mzxid: Zxid(1),
         ephemeral_owner,
     }
@@ -296,7 +296,7 @@ fn apply(nodes: &mut BTreeMap<String, LiveNode>, plan: &Plan) {
                     .get_mut(&path)
                     .unwrap_or_else(|| panic!("{path} is not there"));
                 assert_eq!(node.version, *version);
-                node.data = data.to_vec();
+                node.data = data.clone();
                 node.version.0 += 1;
             }
             Change::Delete { version, .. } => {

@@ -301,7 +301,7 @@ fn decode_case(case: &Case) -> Verdict {
 
 fn live(data: Vec<u8>, ephemeral: bool) -> LiveNode {
     LiveNode {
-        data,
+        data: data.into(),
         version: DataVersion(0),
         czxid: Zxid(1),
         mzxid: Zxid(1),

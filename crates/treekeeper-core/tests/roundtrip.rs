@@ -16,7 +16,7 @@ use treekeeper_core::treefile::{FileTree, ParseLimits, PrintOptions, SourceFile,
 
 fn live(data: Vec<u8>) -> LiveNode {
     LiveNode {
-        data,
+        data: data.into(),
         version: DataVersion(0),
         czxid: Zxid(1),
         mzxid: Zxid(1),

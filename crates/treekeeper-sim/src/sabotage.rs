@@ -9,7 +9,7 @@ use std::sync::Arc;
 use treekeeper_core::gate::Relation;
 use treekeeper_core::model::cluster::{ClusterReading, HOSTS_PATH, ROOTS_PATH, STATE_PATH};
 use treekeeper_core::model::history::HISTORY_PATH;
-use treekeeper_core::model::{ClusterVersion, DataVersion, LiveTree};
+use treekeeper_core::model::{ClusterVersion, DataVersion, LiveTree, SharedBytes};
 use treekeeper_core::operation::{Answer, CommitAnswer, Commitment, LockAnswer, Op, Request, Transaction};
 use treekeeper_core::plan::{Change, Plan};
 
@@ -151,7 +151,7 @@ impl Saboteur {
         for node in tree.walk().collect::<Vec<_>>() {
             match bug {
                 Bug::EphemeralsForgotten => tree.content_mut(node).ephemeral_owner = None,
-                Bug::EverythingRewritten => tree.content_mut(node).data.clear(),
+                Bug::EverythingRewritten => tree.content_mut(node).data = SharedBytes::default(),
                 _ => break,
             }
         }

@@ -9,7 +9,8 @@ use super::join::{Joined, property_place};
 use super::refusal::{self, Limit, Sources};
 use super::{Graft, LayerLimits};
 use crate::model::{
-    DesiredNode, DesiredTree, EncodeError, NodeId, RootScope, Tree, ZnodePath, encode_entries,
+    DesiredNode, DesiredTree, EncodeError, NodeId, PieceBuilder, RootScope, Span, Tree, ZnodePath,
+    encode_entries,
 };
 use crate::treefile::{Diagnostic, FileProperty};
 
@@ -28,12 +29,16 @@ pub(super) fn finish(
         sources: &sources,
         limits,
         diagnostics,
-        buffer: Vec::new(),
+        data: PieceBuilder::default(),
         live_parents: Vec::new(),
     };
     let roots = roots(&drafts);
-    let tree = finisher.tree(&mut drafts, base);
+    let places = finisher.tree(&mut drafts, base);
     if finisher.diagnostics.is_empty() {
+        let data = std::mem::take(&mut finisher.data).finish();
+        let tree = places.map(|place| DesiredNode {
+            data: data.part(place),
+        });
         let live_parents = finisher.live_parents.iter().map(|id| tree.path(*id)).collect();
         Ok(Graft {
             desired: DesiredTree { tree, roots },
@@ -54,8 +59,8 @@ struct Finisher<'a> {
     sources: &'a Sources,
     limits: &'a LayerLimits,
     diagnostics: Vec<Diagnostic>,
-    /// One node's data while they are encoded: kept to reuse its memory.
-    buffer: Vec<u8>,
+    /// All nodes' encoded data.
+    data: PieceBuilder,
     live_parents: Vec<NodeId>,
 }
 
@@ -68,9 +73,10 @@ struct Step {
 }
 
 impl Finisher<'_> {
-    fn tree(&mut self, drafts: &mut Drafts, base: &ZnodePath) -> Tree<DesiredNode> {
+    /// Returns the tree, with the place of each node's data.
+    fn tree(&mut self, drafts: &mut Drafts, base: &ZnodePath) -> Tree<Span> {
         let all = drafts.nodes.iter().skip(1).filter(|draft| draft.defined).count();
-        let mut tree = Tree::new(DesiredNode { data: Box::default() });
+        let mut tree = Tree::with_capacity(Span::default(), all);
         let base_bytes = if base.is_root() { 0 } else { base.as_str().len() };
         let top = Step {
             draft: 0,
@@ -99,7 +105,7 @@ impl Finisher<'_> {
             self.check(drafts, &step);
             let data = self.data(drafts, step.draft);
             let Draft { name, defined, .. } = &drafts.nodes[step.draft];
-            let id = tree.add(step.parent, name, DesiredNode { data });
+            let id = tree.add(step.parent, name, data);
             if !*defined {
                 self.live_parents.push(id);
             }
@@ -159,22 +165,21 @@ impl Finisher<'_> {
             .push(refusal::limit(self.sources, place, limit, &path, numbers));
     }
 
-    /// Returns the encoded data of a node; its properties are gone afterwards.
-    fn data(&mut self, drafts: &mut Drafts, id: DraftId) -> Box<[u8]> {
+    /// Encodes the data of a node, whose properties are gone afterwards, and returns their place.
+    fn data(&mut self, drafts: &mut Drafts, id: DraftId) -> Span {
         if !drafts.nodes[id].defined {
-            return Box::default();
+            return Span::default();
         }
         let (properties, owners) = sorted_properties(&mut drafts.nodes[id]);
         let place = drafts.nodes[id].place;
         let entries = properties.iter().map(|property| (&property.key, &property.value));
-        self.buffer.clear();
-        match encode_entries(entries, &mut self.buffer) {
-            Ok(()) => {
-                let numbers = (self.buffer.len(), self.limits.node_data_bytes);
+        match self.data.add(|out| encode_entries(entries, out)) {
+            Ok(span) => {
+                let numbers = ((span.1 - span.0) as usize, self.limits.node_data_bytes);
                 if numbers.0 > numbers.1 {
                     self.refuse(drafts, id, place, Limit::Data, numbers);
                 }
-                self.buffer.as_slice().into()
+                span
             }
             Err(error) => {
                 let key = match &error {
@@ -194,7 +199,7 @@ impl Finisher<'_> {
                     &drafts.path(id),
                     &error,
                 ));
-                Box::default()
+                Span::default()
             }
         }
     }

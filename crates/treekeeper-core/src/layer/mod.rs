@@ -7,12 +7,15 @@ mod draft;
 mod finish;
 mod join;
 mod origin;
+mod pieces;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub use pieces::{Piece, PiecedFile, join_pieces, may_be_pieced, read_piece};
 
 use crate::model::{DesiredTree, ZnodePath};
 use crate::treefile::{self, Code, Diagnostic, FileTree, ParseLimits, SourceFile};
@@ -59,6 +62,17 @@ impl Default for LayerLimits {
     }
 }
 
+/// How files become a desired tree.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// What overlays do.
+    pub overlay: Overlay,
+    /// Bounds of one file.
+    pub parse_limits: ParseLimits,
+    /// Bounds of the whole tree.
+    pub layer_limits: LayerLimits,
+}
+
 /// What files desire below a place of the live tree.
 #[derive(Clone, Debug)]
 pub struct Graft {
@@ -73,20 +87,44 @@ pub struct Graft {
 ///
 /// There is a tree even with diagnostics, where only the parser found something: it is good for counting, and for
 /// nothing else.
-pub fn read(
-    files: impl IntoIterator<Item = Arc<SourceFile>>,
-    overlay: Overlay,
-    parse_limits: &ParseLimits,
-    limits: &LayerLimits,
-) -> (Option<DesiredTree>, Vec<Diagnostic>) {
+pub fn read(files: &[Arc<SourceFile>], rules: &Rules) -> (Option<DesiredTree>, Vec<Diagnostic>) {
+    match read_in_pieces(files, rules) {
+        Some(desired) => (Some(desired), Vec::new()),
+        None => read_whole(files, rules),
+    }
+}
+
+/// Returns what the texts of `files` desire together, piece by piece: a piece's nodes are gone before those of the next
+/// are made, which is twice as fast. `None` if anything is wrong, or if files lie over others.
+fn read_in_pieces(files: &[Arc<SourceFile>], rules: &Rules) -> Option<DesiredTree> {
+    let read = |file: &Arc<SourceFile>| {
+        let bytes = file.bytes.len();
+        let pieces = treefile::pieces(&file.bytes).into_iter();
+        let pieces = pieces.map(|range| read_piece(&file.bytes[range], bytes, rules));
+        Some(PiecedFile {
+            bytes,
+            pieces: pieces.collect::<Option<_>>()?,
+        })
+    };
+    if !files
+        .iter()
+        .all(|file| may_be_pieced(&file.name, file.bytes.len(), rules))
+    {
+        return None;
+    }
+    join_pieces(files.iter().map(read).collect::<Option<_>>()?, rules)
+}
+
+/// Returns what the texts of `files` desire together, and everything that is wrong with them.
+fn read_whole(files: &[Arc<SourceFile>], rules: &Rules) -> (Option<DesiredTree>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let mut trees = Vec::new();
     for file in files {
-        let (tree, found) = treefile::parse(file, parse_limits);
+        let (tree, found) = treefile::parse(Arc::clone(file), &rules.parse_limits);
         trees.push(tree);
         diagnostics.extend(found);
     }
-    match merge(trees, overlay, limits) {
+    match merge(trees, rules.overlay, &rules.layer_limits) {
         Ok(desired) => (Some(desired), diagnostics),
         Err(more) => (None, joined_diagnostics(diagnostics, more)),
     }

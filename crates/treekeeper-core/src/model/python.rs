@@ -2,6 +2,8 @@
 //!
 //! Only spelling: reading Python's literals is `treefile::expression`'s business.
 
+use std::fmt::Write;
+
 use super::path::deceives;
 use super::{Text, Value};
 
@@ -79,17 +81,18 @@ pub fn write_repr_float(number: f64, out: &mut String) {
         return out.push_str(if number > 0.0 { "inf" } else { "-inf" });
     }
     // Rust's own shortest digits are those of Python 2.7; only their arrangement differs.
-    let scientific = format!("{number:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        let fixed = number.to_string();
-        out.push_str(&fixed);
-        if !fixed.contains('.') {
+    if number == 0.0 || (1e-4..1e16).contains(&number.abs()) {
+        let start = out.len();
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{number}");
+        if !out[start..].contains('.') {
             out.push_str(".0");
         }
         return;
     }
+    let scientific = format!("{number:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
     let sign = if exponent < 0 { '-' } else { '+' };
     out.push_str(&format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs()));
 }

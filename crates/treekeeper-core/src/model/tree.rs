@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DataVersion, ZnodePath, Zxid};
+use super::{DataVersion, SharedBytes, ZnodePath, Zxid};
 
 /// The place of a node in its tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +39,62 @@ impl<T> Tree<T> {
             }],
             names: String::new(),
         }
+    }
+
+    /// Returns a tree of one root, with room for so many nodes below it.
+    pub fn with_capacity(content: T, nodes: usize) -> Tree<T> {
+        let mut tree = Tree::new(content);
+        tree.nodes.reserve_exact(nodes);
+        tree
+    }
+
+    /// Returns the same nodes with other contents.
+    pub fn map<U>(self, mut content: impl FnMut(T) -> U) -> Tree<U> {
+        let nodes = self.nodes.into_iter().map(|node| Node {
+            name: node.name,
+            parent: node.parent,
+            children: node.children,
+            content: content(node.content),
+        });
+        Tree {
+            nodes: nodes.collect(),
+            names: self.names,
+        }
+    }
+
+    /// Returns one tree of all that is below the roots of `trees`, and `content` at its own; `None` if two of them have
+    /// a top-level node of one name.
+    pub fn joined(trees: Vec<Tree<T>>, content: T) -> Option<Tree<T>> {
+        let mut all = Tree::with_capacity(content, trees.iter().map(Tree::len).sum());
+        all.names
+            .reserve_exact(trees.iter().map(|tree| tree.names.len()).sum());
+        let mut tops = Vec::with_capacity(trees.iter().map(|tree| tree.nodes[0].children.len()).sum());
+        for tree in trees {
+            // The roots of the others are left out.
+            let (first_id, first_byte) = (small(all.nodes.len() - 1), small(all.names.len()));
+            let moved = |id: NodeId| if id.0 == 0 { id } else { NodeId(id.0 + first_id) };
+            all.names.push_str(&tree.names);
+            let mut nodes = tree.nodes.into_iter();
+            let children = nodes.next().map(|root| root.children).unwrap_or_default();
+            tops.extend(children.into_iter().map(moved));
+            all.nodes.extend(nodes.map(|mut node| {
+                node.name = (node.name.0 + first_byte, node.name.1 + first_byte);
+                node.parent = moved(node.parent);
+                node.children.iter_mut().for_each(|child| *child = moved(*child));
+                node
+            }));
+        }
+        small(all.nodes.len());
+        small(all.names.len());
+        let in_order = |left: &NodeId, right: &NodeId| all.name(*left) < all.name(*right);
+        if !tops.is_sorted_by(in_order) {
+            tops.sort_by(|left, right| all.name(*left).cmp(all.name(*right)));
+            if !tops.is_sorted_by(in_order) {
+                return None;
+            }
+        }
+        all.nodes[0].children = tops;
+        Some(all)
     }
 
     /// Returns the root.
@@ -138,6 +194,28 @@ impl<T> Tree<T> {
             .fold(ZnodePath::root(), |path, name| path.join(name))
     }
 
+    /// Appends the node's path to `text`; that of the root is `/`.
+    pub fn spell(&self, id: NodeId, text: &mut String) {
+        // Deeper nodes than any real tree has take an allocation.
+        let (mut some, mut more) = ([NodeId(0); 16], Vec::new());
+        let (mut at, mut depth) = (id, 0);
+        while at != self.root() {
+            match some.get_mut(depth) {
+                Some(place) => *place = at,
+                None => more.push(at),
+            }
+            depth += 1;
+            at = self.parent(at);
+        }
+        if depth == 0 {
+            text.push('/');
+        }
+        for id in some[..depth.min(16)].iter().chain(&more).rev() {
+            text.push('/');
+            text.push_str(self.name(*id));
+        }
+    }
+
     /// Returns the number of nodes ever added, the root not counted.
     pub fn len(&self) -> usize {
         self.nodes.len() - 1
@@ -181,7 +259,7 @@ pub enum RootScope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredNode {
     /// The bytes to store: canonical JSON or the raw bytes of a lone `string_value`.
-    pub data: Box<[u8]>,
+    pub data: SharedBytes,
 }
 
 /// What a commit says that the tree should be.
@@ -197,7 +275,7 @@ pub struct DesiredTree {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveNode {
     /// The raw data.
-    pub data: Vec<u8>,
+    pub data: SharedBytes,
     /// Data version when read.
     pub version: DataVersion,
     /// The transaction that created it.
@@ -214,7 +292,7 @@ impl LiveNode {
     /// Returns a node that stands for an ancestor of what was read and was not read itself.
     pub fn unread() -> LiveNode {
         LiveNode {
-            data: Vec::new(),
+            data: SharedBytes::default(),
             version: DataVersion(-1),
             czxid: Zxid(0),
             mzxid: Zxid(0),
@@ -226,3 +304,38 @@ impl LiveNode {
 
 /// Live subtrees as they were read; the root's own data are read too.
 pub type LiveTree = Tree<LiveNode>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_trees_are_one_in_the_order_of_names() {
+        let tree = |names: [&str; 2]| {
+            let mut tree = Tree::new(0);
+            for name in names {
+                let top = tree.add(tree.root(), name, 1);
+                tree.add(top, "z", 2);
+                tree.add(top, "a", 3);
+            }
+            tree
+        };
+        let paths = |tree: &Tree<i32>| {
+            let told = |id| format!("{} {}", tree.path(id), tree.content(id));
+            tree.walk().map(told).collect::<Vec<_>>().join(", ")
+        };
+        let joined = Tree::joined(vec![tree(["d", "a"]), tree(["c", "b"])], 0).unwrap();
+        let expected = ["a", "b", "c", "d"].map(|top| format!("/{top} 1, /{top}/a 3, /{top}/z 2"));
+        assert_eq!(paths(&joined), expected.join(", "));
+        assert_eq!(joined.len(), 12);
+        assert!(Tree::joined(vec![tree(["d", "a"]), tree(["a", "b"])], 0).is_none());
+        assert_eq!(
+            paths(&joined.map(|number| number * 2)),
+            expected
+                .join(", ")
+                .replace(" 3", " 6")
+                .replace(" 2", " 4")
+                .replace(" 1", " 2")
+        );
+    }
+}

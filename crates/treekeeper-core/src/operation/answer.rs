@@ -6,7 +6,7 @@ use super::Failure;
 use crate::gate::Relation;
 use crate::model::cluster::ClusterReading;
 use crate::model::protect::Glob;
-use crate::model::{LiveTree, Revision, ZnodePath};
+use crate::model::{DesiredTree, LiveTree, Revision, ZnodePath};
 use crate::treefile::SourceFile;
 
 /// What the shell found.
@@ -29,6 +29,15 @@ pub enum Answer {
     Files {
         /// The tree files.
         files: Vec<SourceFile>,
+        /// What the repository's own settings file beside them protects from deletion.
+        protect: Vec<Glob>,
+    },
+    /// To `ReadFiles`, if nothing is wrong with them.
+    Desired {
+        /// Their names.
+        names: Vec<String>,
+        /// What they desire together.
+        desired: Box<DesiredTree>,
         /// What the repository's own settings file beside them protects from deletion.
         protect: Vec<Glob>,
     },

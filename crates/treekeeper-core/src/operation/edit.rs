@@ -69,8 +69,8 @@ fn with_properties(path: &ZnodePath, changes: &[(Text, Value)], live: &LiveTree)
     } else {
         plan.changes.push(Change::Set {
             path: path.clone(),
-            data: data.into_boxed_slice(),
-            old: node.data.clone().into_boxed_slice(),
+            data: data.into(),
+            old: node.data.clone(),
             version: node.version,
             czxid: node.czxid,
         });

@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use jiff::Timestamp;
 
 use crate::gate::{Policy, Target};
-use crate::layer::{Graft, LayerLimits, Overlay};
+use crate::layer::{Graft, LayerLimits, Overlay, Rules};
 use crate::model::cluster::{ClusterReading, LockStyle};
 use crate::model::protect::Glob;
 use crate::model::{DataVersion, DesiredTree, Revision, Veil, ZnodePath};
@@ -152,7 +152,15 @@ pub enum Request {
         target: Revision,
     },
     /// Read the tree files at the commit.
-    ReadFiles(Revision),
+    ReadFiles {
+        /// The commit.
+        revision: Revision,
+        /// How they become a tree, for a shell that does this as they come.
+        rules: Arc<Rules>,
+        /// What is most likely to be observed next and may be read already meanwhile: nothing, where a lock is to be
+        /// taken first.
+        early: Scope,
+    },
     /// Create what is absent of the lock's nodes and, unless they are `None`, `/hosts` and the state node.
     Prepare {
         /// Data for an absent `/hosts`.
@@ -426,6 +434,17 @@ impl Operation {
             (Stage::ReadingFiles, Answer::Files { files, protect }) => {
                 self.repository_globs = protect;
                 self.read_files(files)
+            }
+            (
+                Stage::ReadingFiles,
+                Answer::Desired {
+                    names,
+                    desired,
+                    protect,
+                },
+            ) => {
+                self.repository_globs = protect;
+                self.files_read(names, *desired)
             }
             (Stage::ReadingHosts, Answer::Cluster(cluster)) => self.read_hosts(cluster, now),
             (Stage::Preparing, Answer::Done) => self.prepared(),

@@ -87,7 +87,7 @@ impl Request {
             Request::ReadCluster(_) => "read the cluster",
             Request::Fetch => "fetch",
             Request::Relate { .. } => "relate commits",
-            Request::ReadFiles(_) => "read files",
+            Request::ReadFiles { .. } => "read files",
             Request::Prepare { .. } => "prepare nodes",
             Request::AcquireLock(_) => "take the lock",
             Request::Observe(_) => "observe",

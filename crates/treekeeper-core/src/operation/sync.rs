@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::transaction::is_pinned_at;
 use super::{
-    Bump, Depth, Event, Failure, Goal, Mode, Operation, Outcome, Request, Stage, SyncOptions, Timestamp,
+    Bump, Depth, Event, Failure, Goal, Mode, Operation, Outcome, Request, Scope, Stage, SyncOptions,
+    Timestamp,
 };
 use crate::gate::{self, Blocker, Relation, Target};
 use crate::layer;
 use crate::model::cluster::{ClusterReading, ClusterState, HostsFault, INITIAL_VERSION, StateReading};
 use crate::model::protect::Glob;
-use crate::model::{ClusterVersion, Properties, Revision, Text, Value, encode};
+use crate::model::{ClusterVersion, DesiredTree, Properties, Revision, Text, Value, ZnodePath, encode};
 use crate::plan::{Plan, tree_digest};
 use crate::treefile::SourceFile;
 
@@ -174,28 +175,61 @@ impl Operation {
             self.receipt.stays_at = self.stays_at();
             return self.end(Outcome::InSync);
         }
-        self.ask(Stage::ReadingFiles, Request::ReadFiles(revision))
+        let rules = Arc::new(self.rules());
+        let early = self.early_scope();
+        self.ask(
+            Stage::ReadingFiles,
+            Request::ReadFiles {
+                revision,
+                rules,
+                early,
+            },
+        )
+    }
+
+    fn rules(&self) -> layer::Rules {
+        let options = self.sync_options();
+        layer::Rules {
+            overlay: options.overlay,
+            parse_limits: options.parse_limits.clone(),
+            layer_limits: options.layer_limits.clone(),
+        }
+    }
+
+    /// Returns what is likely to be observed, for those that take no lock: a plan that is applied is made of what was
+    /// read inside of the lock.
+    fn early_scope(&self) -> Scope {
+        let state = self
+            .cluster()
+            .state
+            .state()
+            .filter(|_| self.mode() != Mode::Apply);
+        let roots = state.iter().flat_map(|state| state.roots.union(&state.orphans));
+        Scope {
+            subtrees: roots.map(|root| ZnodePath::root().join(root)).collect(),
+            nodes: Vec::new(),
+        }
     }
 
     /// Parses and merges every file.
     pub(super) fn read_files(&mut self, files: Vec<SourceFile>) -> Request {
-        self.file_names = files.iter().map(|file| file.name.clone()).collect();
-        self.has_no_files = files.is_empty();
-        let options = self.sync_options();
-        let files = files.into_iter().map(Arc::new);
-        let (desired, diagnostics) = layer::read(
-            files,
-            options.overlay,
-            &options.parse_limits,
-            &options.layer_limits,
-        );
-        if !diagnostics.is_empty() {
-            return self.end(Outcome::Invalid(diagnostics));
+        let names = files.iter().map(|file| file.name.clone()).collect();
+        let files: Vec<_> = files.into_iter().map(Arc::new).collect();
+        let (desired, diagnostics) = layer::read(&files, &self.rules());
+        match desired.filter(|_| diagnostics.is_empty()) {
+            Some(desired) => self.files_read(names, desired),
+            None => self.end(Outcome::Invalid(diagnostics)),
         }
+    }
+
+    /// Takes what the files desire, with which nothing is wrong.
+    pub(super) fn files_read(&mut self, names: Vec<String>, desired: DesiredTree) -> Request {
+        self.has_no_files = names.is_empty();
+        self.file_names = names;
         if self.mode() == Mode::Apply || self.sync_options().bump == Bump::Tree {
-            self.tree_sha256 = desired.as_ref().map(tree_digest);
+            self.tree_sha256 = Some(tree_digest(&desired));
         }
-        self.desired = desired.map(Arc::new);
+        self.desired = Some(Arc::new(desired));
         self.ask(Stage::ReadingHosts, Request::ReadCluster(Depth::Hosts))
     }
 

@@ -134,7 +134,7 @@ impl World {
                 repository: revision(ROOT),
             },
             Request::Relate { .. } => Answer::Relation(self.relation),
-            Request::ReadFiles(_) => Answer::Files {
+            Request::ReadFiles { .. } => Answer::Files {
                 files: self
                     .files
                     .iter()
@@ -207,7 +207,7 @@ fn name(request: &Request) -> &'static str {
         Request::ReadCluster(_) => "read",
         Request::Fetch => "fetch",
         Request::Relate { .. } => "relate",
-        Request::ReadFiles(_) => "files",
+        Request::ReadFiles { .. } => "files",
         Request::Prepare { .. } => "prepare",
         Request::AcquireLock(_) => "lock",
         Request::Observe(_) => "observe",
@@ -374,7 +374,7 @@ fn host(name: &str, version: &str) -> Host {
 /// Returns a live tree of these nodes, parents first, all at data version 7.
 fn live(nodes: &[(&str, &str)]) -> LiveTree {
     let node = |data: &str| LiveNode {
-        data: data.as_bytes().to_vec(),
+        data: data.as_bytes().into(),
         version: DataVersion(7),
         czxid: Zxid(1),
         mzxid: Zxid(2),

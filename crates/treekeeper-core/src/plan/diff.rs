@@ -262,7 +262,7 @@ impl Differ<'_> {
         self.parts.sets.push(Change::Set {
             path: self.desired_path(desired),
             data: new.clone(),
-            old: old.data.as_slice().into(),
+            old: old.data.clone(),
             version: old.version,
             czxid: old.czxid,
         });

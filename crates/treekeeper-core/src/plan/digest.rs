@@ -153,7 +153,7 @@ mod tests {
     fn the_inverse_of_a_plan_is_the_plan_that_undoes_it() {
         let mut live: LiveTree = Tree::new(LiveNode::unread());
         let gone = LiveNode {
-            data: b"{\"n\": 2}".to_vec(),
+            data: b"{\"n\": 2}".as_slice().into(),
             ..LiveNode::unread()
         };
         live.add(live.root(), "gone", gone);

@@ -25,7 +25,7 @@ pub use protect::{Protected, protected};
 pub use spelling::Secrets;
 pub use touch::{Touch, touches};
 
-use crate::model::{DataVersion, ZnodePath, Zxid};
+use crate::model::{DataVersion, SharedBytes, ZnodePath, Zxid};
 
 /// All changes that make the live tree the desired one, and what was left out of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,16 +56,16 @@ pub enum Change {
         /// Where.
         path: ZnodePath,
         /// The encoded data.
-        data: Box<[u8]>,
+        data: SharedBytes,
     },
     /// A znode whose data mean something else.
     Set {
         /// Where.
         path: ZnodePath,
         /// The encoded data to write.
-        data: Box<[u8]>,
+        data: SharedBytes,
         /// The raw data that were read.
-        old: Box<[u8]>,
+        old: SharedBytes,
         /// The data version that was read.
         version: DataVersion,
         /// The transaction that created the znode that was read.

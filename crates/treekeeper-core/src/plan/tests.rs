@@ -13,7 +13,9 @@ use crate::model::{DesiredNode, DesiredTree, LiveNode, LiveTree, RootScope, Tree
 
 /// A desired tree of these paths, parents first; a top-level name in `keep` is defined by overlays only.
 fn desired(nodes: &[(&str, &str)], keep: &[&str]) -> DesiredTree {
-    let mut tree = Tree::new(DesiredNode { data: Box::default() });
+    let mut tree = Tree::new(DesiredNode {
+        data: SharedBytes::default(),
+    });
     for (path, data) in nodes {
         let path = ZnodePath::parse(path).unwrap();
         let parent = tree.find(&path.parent().unwrap()).unwrap();
@@ -113,7 +115,7 @@ fn apply(server: &mut Server, changes: &[Change]) -> Result<(), String> {
                 server.insert(
                     path,
                     LiveNode {
-                        data: data.to_vec(),
+                        data: data.clone(),
                         ..node
                     },
                 );

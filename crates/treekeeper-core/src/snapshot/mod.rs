@@ -52,7 +52,7 @@ impl Snapshot {
         let all: Vec<NodeId> = live.walk().collect();
         for id in all {
             let content = live.content_mut(id);
-            content.data = veil.over(&content.data);
+            content.data = veil.over(&content.data).into();
         }
         Snapshot {
             taken,

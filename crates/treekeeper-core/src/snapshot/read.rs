@@ -221,7 +221,7 @@ fn content(node: &Fields<'_>) -> Result<LiveNode, SnapshotError> {
         (None, None) => Vec::new(),
     };
     Ok(LiveNode {
-        data,
+        data: data.into(),
         version: node.version("version")?,
         czxid: Zxid(node.number("czxid")?),
         mzxid: Zxid(0),

@@ -14,7 +14,7 @@ const CANARY: &str = "canary-7f3a";
 
 fn node(data: &[u8], czxid: i64) -> LiveNode {
     LiveNode {
-        data: data.to_vec(),
+        data: data.into(),
         version: DataVersion(3),
         czxid: Zxid(czxid),
         mzxid: Zxid(czxid),

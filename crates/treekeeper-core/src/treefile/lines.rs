@@ -27,10 +27,13 @@ pub(super) fn blank(byte: u8) -> bool {
 
 /// Returns what `content` says, which is not empty and has no white space at its ends.
 pub(super) fn read(content: &str) -> Line<'_> {
-    let line = Words {
-        bytes: content.as_bytes(),
-        first: word_end(content.as_bytes(), 0),
-    };
+    let line = Words::new(content.as_bytes());
+    if let Some((name, start)) = line.plain_property() {
+        return Line::Property {
+            name: &content[..name],
+            expression: &content[start..],
+        };
+    }
     if let Some((name, start, end)) = line.property_link() {
         return Line::PropertyLink {
             name: &content[..name],
@@ -55,7 +58,7 @@ pub(super) fn read(content: &str) -> Line<'_> {
             kind: kind.map(|start| &content[start..]),
         };
     }
-    if content.contains("->") {
+    if memchr::memmem::find(content.as_bytes(), b"->").is_some() {
         Line::BadLink
     } else {
         Line::Unrecognized
@@ -82,9 +85,50 @@ fn skip(bytes: &[u8], start: usize) -> usize {
 struct Words<'a> {
     bytes: &'a [u8],
     first: usize,
+    /// Whether the first word holds these at all: nearly none does, and then there is nothing to look for.
+    has_equals: bool,
+    has_greater: bool,
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    fn new(bytes: &'a [u8]) -> Words<'a> {
+        let (mut has_equals, mut has_greater) = (false, false);
+        let mut first = 0;
+        while let Some(byte) = bytes.get(first)
+            && !blank(*byte)
+        {
+            has_equals |= *byte == b'=';
+            has_greater |= *byte == b'>';
+            first += 1;
+        }
+        Words {
+            bytes,
+            first,
+            has_equals,
+            has_greater,
+        }
+    }
+
+    /// Finds `name = expression` where nothing else is possible: most lines are that.
+    fn plain_property(&self) -> Option<(usize, usize)> {
+        let second = skip(self.bytes, self.first);
+        let is_plain = !self.has_equals
+            && self.bytes.get(second) == Some(&b'=')
+            && self.bytes.get(second + 1) != Some(&b'>')
+            && second > self.first;
+        let start = is_plain.then(|| skip(self.bytes, second + 1))?;
+        (start < self.bytes.len()).then_some((self.first, start))
+    }
+
+    /// Tells whether the first word may hold `sign`.
+    fn may_hold(&self, sign: &[u8]) -> bool {
+        sign.iter().all(|byte| match byte {
+            b'=' => self.has_equals,
+            b'>' => self.has_greater,
+            _ => true,
+        })
+    }
+
     /// Finds where the name ends and `sign` begins so that `rest` accepts what follows the sign: at the beginning of
     /// the second word, or else as far right as possible in the first word.
     ///
@@ -96,6 +140,9 @@ impl Words<'_> {
             && let Some(found) = rest(second + sign.len())
         {
             return Some((self.first, found));
+        }
+        if !self.may_hold(sign) {
+            return None;
         }
         let mut end = self.first;
         for _ in 0..2 {

@@ -61,7 +61,7 @@ mod tests {
 
     fn node(data: &[u8], ephemeral_owner: Option<i64>) -> LiveNode {
         LiveNode {
-            data: data.to_vec(),
+            data: data.into(),
             ephemeral_owner,
             ..LiveNode::unread()
         }

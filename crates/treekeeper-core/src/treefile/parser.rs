@@ -9,6 +9,7 @@ use super::expression::{self, ExpressionError};
 use super::lines::{self, Line};
 use super::report::{self, Report};
 use super::siblings::Siblings;
+use super::tree::{self, levels};
 use super::{Diagnostic, FileNode, FileProperty, FileTree, ParseLimits, SourceFile, stored};
 use crate::model::{Text, Value, check_name};
 
@@ -16,9 +17,28 @@ use crate::model::{Text, Value, check_name};
 ///
 /// Without diagnostics the tree can be stored; with them it holds what could be understood.
 pub fn parse(source: Arc<SourceFile>, limits: &ParseLimits) -> (FileTree, Vec<Diagnostic>) {
+    let (nodes, mut report, _) = read(&source, &source.bytes, limits, file_steps(source.bytes.len()));
+    stored::check(&nodes, limits, &mut report);
+    let diagnostics = report.finish();
+    (FileTree { source, nodes }, diagnostics)
+}
+
+/// Returns how many steps the expressions of a file of so many bytes may take.
+pub fn file_steps(bytes: usize) -> usize {
+    expression::limits::FILE_STEPS_MAX.saturating_add(bytes)
+}
+
+/// Returns the nodes in `bytes`, which are the source's or a piece of them, what is wrong, and the steps that are left.
+pub(super) fn read<'a>(
+    source: &'a Arc<SourceFile>,
+    bytes: &'a [u8],
+    limits: &'a ParseLimits,
+    steps_left: usize,
+) -> (Vec<FileNode>, Report<'a>, usize) {
     let mut parser = Parser {
-        bytes: &source.bytes,
-        steps_left: expression::limits::FILE_STEPS_MAX + source.bytes.len(),
+        bytes,
+        text: std::str::from_utf8(bytes).ok(),
+        steps_left,
         limits,
         nodes: vec![FileNode {
             name: "".into(),
@@ -36,15 +56,10 @@ pub fn parse(source: Arc<SourceFile>, limits: &ParseLimits) -> (FileTree, Vec<Di
         )],
         top: 0,
         unclosed: None,
-        report: Report::new(&source, limits),
+        report: Report::new(source, limits),
     };
     parser.file();
-    let Parser {
-        nodes, mut report, ..
-    } = parser;
-    stored::check(&nodes, limits, &mut report);
-    let diagnostics = report.finish();
-    (FileTree { source, nodes }, diagnostics)
+    (parser.nodes, parser.report, parser.steps_left)
 }
 
 /// What the last line of some indent was.
@@ -130,6 +145,8 @@ impl Content<'_> {
 
 struct Parser<'a> {
     bytes: &'a [u8],
+    /// The same, if all of it is UTF-8.
+    text: Option<&'a str>,
     limits: &'a ParseLimits,
     steps_left: usize,
     nodes: Vec<FileNode>,
@@ -151,10 +168,10 @@ impl<'a> Parser<'a> {
             self.report.byte_order_mark();
             start = 3;
         }
-        let nul = self.bytes.contains(&0);
+        let nul = memchr::memchr(0, self.bytes).is_some();
         while start < self.bytes.len() {
             let rest = &self.bytes[start..];
-            let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             self.report.line = start;
             if self.line(start, &rest[..length], nul) == Flow::Stop {
                 return;
@@ -176,7 +193,10 @@ impl<'a> Parser<'a> {
             self.report.line_too_long(at, line.len(), self.limits.line_bytes);
             return self.lost(indent);
         }
-        let text = match std::str::from_utf8(bytes) {
+        let text = match self
+            .text
+            .map_or_else(|| std::str::from_utf8(bytes), |text| Ok(&text[at..start + end]))
+        {
             Ok(text) => text,
             Err(error) => {
                 let length = error.error_len().unwrap_or(bytes.len() - error.valid_up_to());
@@ -313,9 +333,8 @@ impl<'a> Parser<'a> {
             self.report
                 .child_names_too_long(span.clone(), self.limits.child_names_bytes);
         }
-        let parts = || name.split('/').filter(|part| !part.is_empty());
-        let depth = depth + parts().count();
-        let path_bytes = path_bytes + parts().map(|part| part.len() + 1).sum::<usize>();
+        let (parts, part_bytes) = levels(name);
+        let (depth, path_bytes) = (depth + parts, path_bytes + part_bytes);
         if depth > self.limits.depth {
             self.report.too_deep(span, self.limits.depth);
             return Flow::GoOn;
@@ -358,6 +377,15 @@ impl<'a> Parser<'a> {
 
     /// Tells whether a server takes every part of `name`, which stands at `at`.
     fn check_parts(&mut self, at: usize, name: &str) -> bool {
+        if !name.is_empty() && memchr::memchr(b'/', name.as_bytes()).is_none() {
+            return match check_name(name) {
+                Ok(()) => true,
+                Err(error) => {
+                    self.report.bad_name(at, name, &error);
+                    false
+                }
+            };
+        }
         let (mut place, mut parts, mut good) = (at, 0, true);
         for part in name.split('/') {
             if !part.is_empty() {
@@ -376,10 +404,9 @@ impl<'a> Parser<'a> {
     }
 
     fn link(&mut self, content: Content<'a>, name: &'a str, kind: Kind, target: &'a str) {
-        if let Some(character) = target
-            .chars()
-            .find(|character| crate::model::misleads(*character))
-        {
+        let is_plain = target.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let mut characters = target.chars().filter(|_| !is_plain);
+        if let Some(character) = characters.find(|character| crate::model::misleads(*character)) {
             let at = content.end() - target.len();
             self.report.bad_target(at..content.end(), character);
         }
@@ -457,7 +484,11 @@ impl<'a> Parser<'a> {
     }
 
     fn add(&mut self, index: u32, key: Text, value: Value, at: usize) {
-        self.nodes[index as usize].properties.push(FileProperty {
+        let properties = &mut self.nodes[index as usize].properties;
+        if properties.is_empty() {
+            properties.reserve_exact(tree::USUAL_PROPERTIES);
+        }
+        properties.push(FileProperty {
             key,
             value,
             at: at as u32,

@@ -30,6 +30,11 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Tells whether nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.left_out == 0
+    }
+
     /// Returns what was found, in the order of the lines.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|(line, _)| *line);
@@ -189,7 +194,8 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn duplicate_property(&mut self, span: Range<usize>, name: &str, first: usize) {
-        let rest = &self.source.bytes[first..];
+        // A piece of a file has no source: what is wrong with it is told when the whole file is read.
+        let rest = self.source.bytes.get(first..).unwrap_or_default();
         // The type behind a node's name is a property that does not stand at the beginning of its line.
         let first_length = if rest.starts_with(name.as_bytes()) {
             name.len()

@@ -53,3 +53,15 @@ pub struct FileTree {
     /// All nodes; parents come before their children.
     pub nodes: Vec<FileNode>,
 }
+
+/// Room for the properties of most nodes.
+pub(super) const USUAL_PROPERTIES: usize = 6;
+
+/// Returns how many levels a node's name means, and how many bytes of its path.
+pub(super) fn levels(name: &str) -> (usize, usize) {
+    if memchr::memchr(b'/', name.as_bytes()).is_none() {
+        return (1, name.len() + 1);
+    }
+    let parts = name.split('/').filter(|part| !part.is_empty());
+    parts.fold((0, 0), |(count, bytes), part| (count + 1, bytes + part.len() + 1))
+}

@@ -81,7 +81,7 @@ fn take(
         }
         MultiResult::Data(data, stat) => {
             *tree.content_mut(node) = LiveNode {
-                data: data.to_vec(),
+                data: data.to_vec().into(),
                 version: DataVersion(stat.version),
                 czxid: Zxid(stat.czxid),
                 mzxid: Zxid(stat.mzxid),

@@ -158,7 +158,7 @@ impl Driver<'_> {
             Request::ReadCluster(depth) => Answer::Cluster(cluster::read_cluster(session, depth).await?),
             Request::Fetch => self.fetch().await?,
             Request::Relate { deployed, target } => Answer::Relation(self.relation(&deployed, &target)),
-            Request::ReadFiles(revision) => Answer::Files {
+            Request::ReadFiles { revision, .. } => Answer::Files {
                 files: self.read_files(&revision)?,
                 protect: Vec::new(),
             },

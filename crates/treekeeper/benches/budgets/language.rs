@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use treekeeper_core::layer::{self, LayerLimits, Overlay};
+use treekeeper_core::layer::{self, Rules};
 use treekeeper_core::model::DesiredTree;
-use treekeeper_core::treefile::{self, ParseLimits, SourceFile};
+use treekeeper_core::treefile::SourceFile;
 
 use crate::measure::{Budget, Report, Samples, timed};
 use crate::tree_text::tree_text;
@@ -20,13 +20,13 @@ pub fn source(text: String) -> Arc<SourceFile> {
 
 /// Parses, evaluates and merges one file.
 pub fn desired(source: &Arc<SourceFile>) -> DesiredTree {
-    let (tree, diagnostics) = treefile::parse(source.clone(), &ParseLimits::default());
+    let (desired, diagnostics) = layer::read(std::slice::from_ref(source), &Rules::default());
     assert!(
         diagnostics.is_empty(),
         "the generated file is good: {:?}",
         diagnostics[0]
     );
-    layer::merge(vec![tree], Overlay::Merge, &LayerLimits::default()).expect("the generated tree is good")
+    desired.expect("the generated tree is good")
 }
 
 /// Measures the rate at the size of the run, and how time grows around it.

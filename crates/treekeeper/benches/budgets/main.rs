@@ -3,13 +3,17 @@
 //! Each work is measured beside its baseline in one run on one machine, since only ratios can be trusted.
 //! A real Apache ZooKeeper is started for it, with its disk writes on.
 //!
-//! `cargo bench -p treekeeper --bench budgets -- [ZNODES] [--runs N] [--strict]`
+//! `cargo bench -p treekeeper --bench budgets -- [ZNODES] [--runs N] [--part NAME]... [--json FILE] [--svg FILE] [--strict]`
 
 // A baseline that cannot be measured is a broken benchmark, and ends it.
 #![allow(clippy::unwrap_used)]
 
+mod delay;
+mod far;
+mod growth;
 mod language;
 mod measure;
+mod plot;
 mod process;
 mod program;
 mod raw;
@@ -21,20 +25,34 @@ mod tree_text;
 use std::process::ExitCode;
 
 use measure::{Budget, Report};
+use plot::Series;
 use program::Program;
 use support::zookeeper::ZooKeeper;
+use treekeeper_core::model::DesiredTree;
 
 /// The same trees on every machine.
 const SEED: u64 = 1;
 const ZNODES: usize = 100_000;
 const RUNS: usize = 5;
 
+/// What can be measured by itself, in the order in which it is.
+const PARTS: [&str; 8] = [
+    "language", "apply", "read", "sync", "kinds", "growth", "ensemble", "latency",
+];
+
 /// What to measure.
 pub struct Options {
     znodes: usize,
     runs: usize,
     strict: bool,
+    /// All of [`PARTS`], if none is named.
+    parts: Vec<String>,
+    /// Where to write what.
+    json: Option<String>,
+    svg: Option<String>,
 }
+
+const USAGE: &str = "[ZNODES] [--runs N] [--part NAME]... [--json FILE] [--svg FILE] [--strict]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,19 +63,32 @@ fn main() -> ExitCode {
     let options = match options(arguments) {
         Ok(options) => options,
         Err(reason) => {
-            eprintln!("{reason}; usage: [ZNODES] [--runs N] [--strict]");
+            eprintln!("{reason}; usage: {USAGE}\nparts: {}", PARTS.join(", "));
             return ExitCode::from(64);
         }
     };
+    let before = process::machine();
     println!(
-        "{} znodes, medians of {} runs (least-greatest)",
+        "{} znodes, medians of {} runs (least-greatest)\n{before}",
         options.znodes, options.runs
     );
-    println!("{}", process::machine());
     let mut report = Report::default();
-    measure_all(&options, &mut report);
+    let series = measure_all(&options, &mut report);
     println!("\n{report}");
-    println!("load after the run: {}", process::machine());
+    let after = process::machine();
+    println!("after the run: {after}");
+    if let Some(file) = &options.json {
+        let about = serde_json::json!({
+            "znodes": options.znodes, "runs": options.runs, "before": before, "after": after,
+        });
+        write(file, &format!("{:#}\n", report.json(about)));
+    }
+    if let Some(file) = options.svg.as_ref().filter(|_| !series.is_empty()) {
+        write(
+            file,
+            &plot::svg("Time by the size of the tree (medians)", &series),
+        );
+    }
     match report.missed() {
         0 => println!("all budgets are met"),
         missed => println!("FAIL: {missed} budgets are missed"),
@@ -68,53 +99,94 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn measure_all(options: &Options, report: &mut Report) {
-    let step = |name: &str| eprintln!("measuring {name}");
-    step("the language");
-    language::measure(options, report);
-    let desired = language::desired(&language::source(tree_text::tree_text(
-        options.znodes,
-        SEED,
-        0,
-        1,
-    )));
-    step("applying");
+fn write(file: &str, text: &str) {
+    std::fs::write(file, text).unwrap_or_else(|error| panic!("cannot write {file}: {error}"));
+}
+
+/// Measures all parts that are wanted, and returns the curves of growth.
+fn measure_all(options: &Options, report: &mut Report) -> Vec<Series> {
+    let is_wanted = |part: &str| {
+        let wanted = options.parts.is_empty() || options.parts.iter().any(|name| name == part);
+        if wanted {
+            eprintln!("measuring {part}");
+        }
+        wanted
+    };
+    if is_wanted("language") {
+        language::measure(options, report);
+    }
     let zookeeper = start_server();
     println!("{}", zookeeper.word("srvr").lines().next().unwrap_or_default());
-    server::apply(options, &zookeeper, &desired, report);
-    step("the first sync");
+    let text = tree_text::tree_text(options.znodes, SEED, 0, 1);
+    let desired = language::desired(&language::source(text));
+    if is_wanted("apply") {
+        server::apply(options, &zookeeper, &desired, "", Budget::AtLeast(0.7), report);
+    }
+    let (read, sync) = (is_wanted("read"), is_wanted("sync"));
+    if read || sync {
+        measure_program(options, &zookeeper, &desired, sync, report);
+    }
+    drop(desired);
+    if is_wanted("kinds") {
+        let program = Program::new(options.znodes, &zookeeper.chroot());
+        program.kinds(&zookeeper, options, report);
+    }
+    let mut series = Vec::new();
+    if is_wanted("growth") {
+        series = growth::measure(options, &zookeeper, report);
+    }
+    if is_wanted("latency") {
+        far::latency(options, &zookeeper, report);
+    }
+    drop(zookeeper);
+    if is_wanted("ensemble") {
+        far::ensemble(options, &server_properties(), report);
+    }
+    series
+}
+
+/// Measures reading, and beside it whole runs of the program.
+fn measure_program(
+    options: &Options,
+    zookeeper: &ZooKeeper,
+    desired: &DesiredTree,
+    sync: bool,
+    report: &mut Report,
+) {
     let connect = zookeeper.chroot();
-    let program = Program::new(options, &connect, report);
-    step("reading");
-    let read = server::read(options, &connect, &desired, report);
-    step("plans");
-    program.plan(options, read, report);
-    step("syncs");
-    let sync = program.sync(options, read, report);
-    let sequential = server::sequential(&connect, &desired);
-    report.add(
-        "sync, 1 % changed, times faster than requests one by one",
-        format!("{:.0} ms without its fetch", sync * 1e3),
-        format!("{:.0} s", sequential),
-        sequential / sync,
-        Budget::AtLeast(200.0),
-    );
-    step("syncs of nothing");
-    program.nothing(report);
-    program.start_up(options, report);
-    step("memory");
-    program.memory(&zookeeper.chroot(), options, report);
+    let program = Program::new(options.znodes, &connect);
+    process::run(&mut program.command(&["sync"]));
+    let read = server::read(options, &connect, desired, "", Budget::AtLeast(0.7), report);
+    if sync {
+        program.plan(options, read, report);
+        let sync = program.sync(options, read, report);
+        let sequential = server::sequential(&connect, desired);
+        report.add(
+            "sync, 1 % changed, times faster than requests one by one",
+            format!("{:.0} ms without its fetch", sync * 1e3),
+            format!("{:.0} s", sequential),
+            sequential / sync,
+            Budget::AtLeast(200.0),
+        );
+        program.nothing(report);
+        program.start_up(options, report);
+    }
+    program.empty_again(options.znodes);
+}
+
+fn server_properties() -> [String; 4] {
+    [
+        "-Xmx5000m",
+        "-XX:TieredStopAtLevel=4",
+        "-Dzookeeper.forceSync=yes",
+        "-Dzookeeper.preAllocSize=65536",
+    ]
+    .map(str::to_owned)
 }
 
 /// Starts a server that compiles what runs often and waits for its disk, as servers in use do.
 fn start_server() -> ZooKeeper {
-    let properties = [
-        "-Xmx2500m",
-        "-XX:TieredStopAtLevel=4",
-        "-Dzookeeper.forceSync=yes",
-        "-Dzookeeper.preAllocSize=65536",
-    ];
-    ZooKeeper::start_with(&[], &properties.map(str::to_owned))
+    ZooKeeper::start_with(&[], &server_properties())
 }
 
 fn options(arguments: Vec<String>) -> Result<Options, String> {
@@ -122,6 +194,9 @@ fn options(arguments: Vec<String>) -> Result<Options, String> {
         znodes: ZNODES,
         runs: RUNS,
         strict: false,
+        parts: Vec::new(),
+        json: None,
+        svg: None,
     };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -134,6 +209,12 @@ fn options(arguments: Vec<String>) -> Result<Options, String> {
             // What cargo itself says to every benchmark.
             "--bench" => {}
             "--strict" => options.strict = true,
+            "--part" => {
+                let part = arguments.next().filter(|part| PARTS.contains(&part.as_str()));
+                options.parts.push(part.ok_or("--part wants the name of a part")?);
+            }
+            "--json" => options.json = Some(arguments.next().ok_or("--json wants a file")?),
+            "--svg" => options.svg = Some(arguments.next().ok_or("--svg wants a file")?),
             "--runs" => options.runs = number(arguments.next())?,
             _ => options.znodes = number(Some(argument.clone()))?,
         }

@@ -101,6 +101,28 @@ impl Report {
         self.add(work, ours, "-".to_owned(), f64::NAN, Budget::None);
     }
 
+    /// Returns all lines as JSON; `about` says what was measured where.
+    pub fn json(&self, about: serde_json::Value) -> serde_json::Value {
+        let row = |row: &Row| {
+            let (kind, bound) = match row.budget {
+                Budget::AtLeast(bound) => (Some("at least"), Some(bound)),
+                Budget::AtMost(bound) => (Some("at most"), Some(bound)),
+                Budget::None => (None, None),
+            };
+            serde_json::json!({
+                "work": row.work,
+                "ours": row.ours,
+                "baseline": row.baseline,
+                "ratio": (!row.ratio.is_nan()).then_some(row.ratio),
+                "budget": kind,
+                "bound": bound,
+                "passed": kind.map(|_| row.budget.is_met(row.ratio)),
+            })
+        };
+        let rows: Vec<_> = self.0.iter().map(row).collect();
+        serde_json::json!({ "about": about, "rows": rows })
+    }
+
     /// Returns how many budgets were missed.
     pub fn missed(&self) -> usize {
         self.0.iter().filter(|row| !row.budget.is_met(row.ratio)).count()

@@ -2,6 +2,7 @@
 //!
 //! `git fetch` is git's work: it is measured by itself, of a repository that has nothing new, and subtracted.
 
+use std::cell::Cell;
 use std::process::Command;
 
 use treekeeper::engine::{self, RepositorySource, World};
@@ -19,11 +20,12 @@ use crate::server::{runtime, session_options};
 use crate::support::proxy::{MULTI, PING, Proxy};
 use crate::support::repository::Repository;
 use crate::support::treekeeper::Treekeeper;
+use crate::support::zookeeper::ZooKeeper;
 use crate::tree_text::tree_text;
 use crate::{Options, SEED};
 
 /// The share of the nodes that a changed commit changes.
-const CHANGED_PERCENT: usize = 1;
+pub const CHANGED_PERCENT: usize = 1;
 /// Runs whose processor time is added up, since the kernel tells hundredths of a second.
 const PROCESSOR_RUNS: usize = 100;
 
@@ -33,11 +35,13 @@ pub struct Program {
     repository: Repository,
     connect: String,
     texts: [String; 2],
+    /// Which of the texts was committed last.
+    text: Cell<usize>,
 }
 
 impl Program {
-    /// Commits the tree and syncs it for the first time.
-    pub fn new(options: &Options, connect: &str, report: &mut Report) -> Program {
+    /// Commits a tree of so many znodes; nothing is synced yet.
+    pub fn new(znodes: usize, connect: &str) -> Program {
         let repository = Repository::new();
         let mirror = repository.place("mirror.git").display().to_string();
         let program = Program {
@@ -49,24 +53,16 @@ impl Program {
             ]),
             repository,
             connect: connect.to_owned(),
-            texts: [0, 1].map(|revision| tree_text(options.znodes, SEED, revision, CHANGED_PERCENT)),
+            texts: [0, 1].map(|revision| tree_text(znodes, SEED, revision, CHANGED_PERCENT)),
+            text: Cell::new(0),
         };
-        program.commit(0);
-        let seconds = process::run(&mut program.command(&["sync"]));
-        report.tell(
-            "first sync into an empty chroot, with its clone",
-            format!("{:.0} ms", seconds * 1e3),
-        );
+        program.commit(&program.texts[0]);
         program
     }
 
     /// Measures `plan` of nothing changed and of a part changed, against the seconds of reading the tree.
     pub fn plan(&self, options: &Options, read: f64, report: &mut Report) {
-        let works = [("plan, nothing changed", 0), ("plan, 1 % changed", 1)];
-        for (work, text) in works {
-            if text > 0 {
-                self.commit(text);
-            }
+        for work in ["plan, nothing changed", "plan, 1 % changed"] {
             let runs = self.beside_fetch(options, || process::run(&mut self.command(&["plan"])));
             report.add(
                 work,
@@ -75,17 +71,14 @@ impl Program {
                 (runs.0.median() - runs.1.median()) / read,
                 Budget::AtMost(1.6),
             );
+            self.commit_other();
         }
     }
 
     /// Measures a whole `sync` of a part changed, and returns its seconds without the fetch.
     pub fn sync(&self, options: &Options, read: f64, report: &mut Report) -> f64 {
-        let mut text = 1;
-        let (syncs, fetches) = self.beside_fetch(options, || {
-            text = 1 - text;
-            self.commit(1 - text);
-            process::run(&mut self.command(&["sync"]))
-        });
+        let (syncs, fetches) =
+            self.alternately(options, |program| process::run(&mut program.command(&["sync"])));
         let net = syncs.median() - fetches.median();
         report.add(
             "sync, 1 % changed, less 100 ms",
@@ -97,14 +90,84 @@ impl Program {
         net
     }
 
+    /// Runs `work` after each of several commits that change a part, beside fetches of nothing.
+    pub fn alternately(&self, options: &Options, work: impl Fn(&Program) -> f64) -> (Samples, Samples) {
+        self.beside_fetch(options, || {
+            self.commit_other();
+            work(self)
+        })
+    }
+
+    /// Measures the printing of a plan that creates all znodes, before anything was synced.
+    pub fn plan_of_all(&self, znodes: usize, report: &mut Report) {
+        for (form, arguments) in [("text", &["plan"][..]), ("JSON", &["plan", "--json"])] {
+            let seconds = process::run(&mut self.command(arguments));
+            let peak = process::peak_memory(&mut self.command(arguments));
+            report.tell(
+                &format!("plan of {znodes} creates as {form}"),
+                format!("{seconds:.2} s, at most {:.0} MB of memory", peak as f64 / 1e6),
+            );
+        }
+    }
+
+    /// Measures every kind of sync: its time, its peak memory, its requests.
+    pub fn kinds(&self, zookeeper: &ZooKeeper, options: &Options, report: &mut Report) {
+        let all = tree_text(options.znodes, SEED, 2, 100);
+        let kinds: [(&str, &str, &[&str]); 5] = [
+            ("first", self.texts[0].as_str(), &["sync"]),
+            ("nothing changed", self.texts[0].as_str(), &["sync"]),
+            ("1 % changed", self.texts[1].as_str(), &["sync"]),
+            ("all changed", all.as_str(), &["sync"]),
+            (
+                "all deleted",
+                "# nothing\n",
+                &["sync", "--prune-roots", "--allow-delete", "100000000"],
+            ),
+        ];
+        let bound = (2 * self.texts[0].len() + 600 * options.znodes) as f64;
+        let mut seconds = vec![Vec::new(); kinds.len()];
+        for _ in 0..options.runs {
+            let connect = zookeeper.chroot();
+            for (place, (_, text, arguments)) in kinds.iter().enumerate() {
+                self.commit(text);
+                seconds[place].push(process::run(&mut self.command_at(&connect, arguments)));
+            }
+        }
+        let connect = zookeeper.chroot();
+        for ((kind, text, arguments), seconds) in kinds.into_iter().zip(seconds) {
+            self.commit(text);
+            let proxy = Proxy::start(&connect);
+            let peak = process::peak_memory(&mut self.command_at(&proxy.connect(&connect), arguments));
+            let (times, requests) = (Samples::new(seconds).ms(), requests(&proxy));
+            report.tell(
+                &format!("sync, {kind}, its fetch included"),
+                format!(
+                    "{times}, {requests} requests, of them {} that write",
+                    proxy.multis()
+                ),
+            );
+            report.add(
+                &format!("peak memory of a sync, {kind}"),
+                format!("{:.1} MB", peak as f64 / 1e6),
+                format!("2 x text + 600 bytes a znode: {:.1} MB", bound / 1e6),
+                peak as f64 / bound,
+                Budget::AtMost(1.0),
+            );
+        }
+    }
+
+    /// Deletes the whole tree, so that the server holds no more from part to part.
+    pub fn empty_again(&self, znodes: usize) {
+        self.commit("# nothing\n");
+        let all = znodes.to_string();
+        process::run(&mut self.command(&["sync", "--prune-roots", "--allow-delete", &all]));
+    }
+
     /// Measures a sync that finds nothing to do: its requests and its processor time.
     pub fn nothing(&self, report: &mut Report) {
         let proxy = Proxy::start(&self.connect);
         process::run(&mut self.command_at(&proxy.connect(&self.connect), &["sync"]));
-        let requests: usize = (1..=MULTI_READ_MAX)
-            .filter(|opcode| *opcode != PING)
-            .map(|opcode| proxy.frames(opcode))
-            .sum();
+        let requests = requests(&proxy);
         assert_eq!(proxy.frames(MULTI), 0, "there is nothing to write");
         report.add(
             "sync, nothing to do: requests to ZooKeeper",
@@ -147,35 +210,25 @@ impl Program {
         );
     }
 
-    /// Measures the peak memory of a first sync, into `connect`, and of one of a part changed.
-    pub fn memory(&self, connect: &str, options: &Options, report: &mut Report) {
-        self.commit(0);
-        let first = process::peak_memory(&mut self.command_at(connect, &["sync"]));
-        self.commit(1);
-        let changed = process::peak_memory(&mut self.command_at(connect, &["sync"]));
-        let bound = (2 * self.texts[0].len() + 600 * options.znodes) as f64;
-        for (work, peak) in [("first", first), ("1 % changed", changed)] {
-            report.add(
-                &format!("peak memory of a sync, {work}"),
-                format!("{:.1} MB", peak as f64 / 1e6),
-                format!("2 x text + 600 bytes a znode: {:.1} MB", bound / 1e6),
-                peak as f64 / bound,
-                Budget::AtMost(1.0),
-            );
-        }
+    /// Commits the one of the two texts that was not committed last.
+    pub fn commit_other(&self) {
+        self.text.set(1 - self.text.get());
+        self.commit(&self.texts[self.text.get()]);
     }
 
-    /// Commits one of the two texts and fetches it, so that it is in the mirror.
-    fn commit(&self, text: usize) {
-        self.repository.commit(&[("tree.zk", &self.texts[text])]);
+    /// Commits a text and fetches it, so that it is in the mirror.
+    fn commit(&self, text: &str) {
+        self.repository.commit(&[("tree.zk", text)]);
         self.fetch();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Returns the program on this tree's place.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         self.command_at(&self.connect, arguments)
     }
 
-    fn command_at(&self, connect: &str, arguments: &[&str]) -> Command {
+    /// Returns the program on another place, or by another way.
+    pub fn command_at(&self, connect: &str, arguments: &[&str]) -> Command {
         let mut command = self.treekeeper.command(arguments);
         command.env("TREEKEEPER_ZOOKEEPER", connect);
         command
@@ -197,10 +250,16 @@ impl Program {
     }
 
     /// Returns the times of `work`, and beside them those of a fetch of nothing.
-    fn beside_fetch(&self, options: &Options, mut work: impl FnMut() -> f64) -> (Samples, Samples) {
+    pub fn beside_fetch(&self, options: &Options, mut work: impl FnMut() -> f64) -> (Samples, Samples) {
         let (works, fetches) = (0..options.runs).map(|_| (work(), self.fetch())).unzip();
         (Samples::new(works), Samples::new(fetches))
     }
+}
+
+/// Returns how many requests came through, pings and connecting not counted.
+fn requests(proxy: &Proxy) -> usize {
+    let opcodes = (1..=MULTI_READ_MAX).filter(|opcode| *opcode != PING);
+    opcodes.map(|opcode| proxy.frames(opcode)).sum()
 }
 
 /// No request of the protocol has a greater number that treekeeper could send.

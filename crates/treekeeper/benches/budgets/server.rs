@@ -40,7 +40,14 @@ pub fn session_options(connect: &str) -> SessionOptions {
 }
 
 /// Measures the creation of the whole tree in transactions that are fenced and chained.
-pub fn apply(options: &Options, zookeeper: &ZooKeeper, desired: &DesiredTree, report: &mut Report) {
+pub fn apply(
+    options: &Options,
+    zookeeper: &ZooKeeper,
+    desired: &DesiredTree,
+    kind: &str,
+    budget: Budget,
+    report: &mut Report,
+) {
     let empty: LiveTree = Tree::new(LiveNode::unread());
     let plan = Arc::new(plan::diff(desired, &empty, &DiffOptions::default()));
     let (mut ours, mut baseline) = (Vec::new(), Vec::new());
@@ -55,11 +62,14 @@ pub fn apply(options: &Options, zookeeper: &ZooKeeper, desired: &DesiredTree, re
     }
     let (ours, baseline) = (Samples::new(ours), Samples::new(baseline));
     report.add(
-        &format!("apply {} creates in fenced, chained batches", plan.changes.len()),
+        &format!(
+            "{kind}apply {} creates in fenced, chained batches",
+            plan.changes.len()
+        ),
         ours.ms(),
         format!("raw multis, {WRITES_IN_FLIGHT} in flight: {}", baseline.ms()),
         baseline.median() / ours.median(),
-        Budget::AtLeast(0.7),
+        budget,
     );
 }
 
@@ -147,7 +157,30 @@ fn empty_again(connect: &str, plan: &Plan) {
 }
 
 /// Measures reading the whole tree, which lives at `connect`, and returns the seconds of our reader.
-pub fn read(options: &Options, connect: &str, desired: &DesiredTree, report: &mut Report) -> f64 {
+pub fn read(
+    options: &Options,
+    connect: &str,
+    desired: &DesiredTree,
+    kind: &str,
+    budget: Budget,
+    report: &mut Report,
+) -> f64 {
+    let (ours, baseline) = read_times(options.runs, connect, desired);
+    report.add(
+        &format!("{kind}read {} znodes", desired.tree.len()),
+        ours.ms(),
+        format!(
+            "raw multi-reads of known paths, {READS_IN_FLIGHT} in flight: {}",
+            baseline.ms()
+        ),
+        baseline.median() / ours.median(),
+        budget,
+    );
+    ours.median()
+}
+
+/// Returns the times of our reader, and beside them those of the raw one.
+pub fn read_times(runs: usize, connect: &str, desired: &DesiredTree) -> (Samples, Samples) {
     let frames = read_frames(connect, desired);
     let scope = Scope {
         subtrees: desired
@@ -162,7 +195,7 @@ pub fn read(options: &Options, connect: &str, desired: &DesiredTree, report: &mu
         .block_on(Session::open(&session_options(connect)))
         .expect("a session");
     let (mut ours, mut baseline) = (Vec::new(), Vec::new());
-    for _ in 0..options.runs {
+    for _ in 0..runs {
         let mut raw = Raw::connect(split(connect).0);
         baseline.push(timed(|| raw.exchange(&frames, READS_IN_FLIGHT)).0);
         let observe = zk::observe(&session, &scope, ReadMethod::Batched);
@@ -171,18 +204,7 @@ pub fn read(options: &Options, connect: &str, desired: &DesiredTree, report: &mu
         ours.push(seconds);
     }
     runtime.block_on(session.close());
-    let (ours, baseline) = (Samples::new(ours), Samples::new(baseline));
-    report.add(
-        &format!("read {} znodes", desired.tree.len()),
-        ours.ms(),
-        format!(
-            "raw multi-reads of known paths, {READS_IN_FLIGHT} in flight: {}",
-            baseline.ms()
-        ),
-        baseline.median() / ours.median(),
-        Budget::AtLeast(0.7),
-    );
-    ours.median()
+    (Samples::new(ours), Samples::new(baseline))
 }
 
 /// The same operations that a walk needs: the data of every node, the children of those that have some.

@@ -47,7 +47,7 @@ pub fn tree_text(nodes: usize, seed: u64, revision: usize, percent: usize) -> St
             0..3 => format!(" : {} {}", random.word(), random.word()),
             _ => String::new(),
         };
-        let bump = if changed.contains(&node) {
+        let bump = if percent >= 100 || changed.contains(&node) {
             revision * 1_000_000
         } else {
             0
@@ -64,6 +64,9 @@ pub fn tree_text(nodes: usize, seed: u64, revision: usize, percent: usize) -> St
 
 fn changed(nodes: usize, random: &mut Random, percent: usize) -> BTreeSet<usize> {
     let mut changed = BTreeSet::new();
+    if percent >= 100 {
+        return changed;
+    }
     while changed.len() < (nodes * percent / 100).max(1) {
         changed.insert(1 + random.below(nodes));
     }

@@ -135,8 +135,13 @@ fn parsed(
     revision: &Revision,
 ) -> Result<(Vec<FileTree>, DesiredTree), Problem> {
     let (parse_limits, layer_limits) = tree_limits(&setup.config);
+    let rules = layer::Rules {
+        overlay: setup.overlay,
+        parse_limits,
+        layer_limits,
+    };
     let files: Vec<_> = repository.read(revision)?.0.into_iter().map(Arc::new).collect();
-    let read = layer::read(files.iter().cloned(), setup.overlay, &parse_limits, &layer_limits);
+    let read = layer::read(&files, &rules);
     let (Some(desired), true) = (read.0, read.1.is_empty()) else {
         let shown = ui::counted(read.1.len(), "error");
         return Err(
@@ -144,7 +149,7 @@ fn parsed(
                 .with_hint(format!("see them: `treekeeper plan --revision {revision:.12}`")),
         );
     };
-    let parse = |file| treefile::parse(file, &parse_limits).0;
+    let parse = |file| treefile::parse(file, &rules.parse_limits).0;
     Ok((files.into_iter().map(parse).collect(), desired))
 }
 

@@ -16,10 +16,10 @@ use treekeeper_core::treefile::{self, SourceFile, expression};
 use super::args::{ImportArgs, LinkArgs, SetArgs};
 use super::data::{link_problem, resolved, znode_path};
 use super::plan::{print_json, print_plan};
+use super::progress;
 use super::setup::{Setup, teller, tree_limits};
 use super::sync::applied;
 use super::ui::{self, Exit, Problem};
-use crate::engine;
 use crate::zk;
 
 /// Imports one tree file.
@@ -73,7 +73,7 @@ fn run(
 ) -> Result<Receipt, Problem> {
     let operation = Operation::edit(edit, setup.context(lock_wait, allow_delete)?);
     let world = setup.world(None);
-    setup.block_on(async { Ok(engine::run(operation, world, &mut teller(setup.quiet)).await) })
+    progress::run(setup, operation, world, &mut teller(setup.quiet))
 }
 
 fn end(setup: &Setup, receipt: &Receipt) -> Exit {

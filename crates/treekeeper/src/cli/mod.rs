@@ -32,6 +32,7 @@ mod pin;
 mod plan;
 mod plan_file;
 mod private_file;
+mod progress;
 mod sarif;
 mod setup;
 mod snapshot;

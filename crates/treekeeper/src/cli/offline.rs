@@ -48,19 +48,25 @@ pub fn merged(
     global: &Global,
     config: &Config,
 ) -> Result<DesiredTree, Vec<Diagnostic>> {
-    match gather(files.into_iter().map(Arc::new), global, config) {
+    let files: Vec<_> = files.into_iter().map(Arc::new).collect();
+    match gather(&files, global, config) {
         (Some(desired), diagnostics) if diagnostics.is_empty() => Ok(desired),
         (_, diagnostics) => Err(diagnostics),
     }
 }
 
 fn gather(
-    files: impl Iterator<Item = Arc<SourceFile>>,
+    files: &[Arc<SourceFile>],
     global: &Global,
     config: &Config,
 ) -> (Option<DesiredTree>, Vec<Diagnostic>) {
     let (parse_limits, layer_limits) = tree_limits(config);
-    layer::read(files, overlay(global, config), &parse_limits, &layer_limits)
+    let rules = layer::Rules {
+        overlay: overlay(global, config),
+        parse_limits,
+        layer_limits,
+    };
+    layer::read(files, &rules)
 }
 
 /// What is to be said about a set of files.
@@ -75,7 +81,8 @@ fn judge(files: Vec<(PathBuf, SourceFile)>, global: &Global, config: &Config) ->
         .into_iter()
         .map(|(path, file)| (path, Arc::new(file)))
         .collect();
-    let (desired, diagnostics) = gather(files.iter().map(|(_, file)| Arc::clone(file)), global, config);
+    let sources: Vec<_> = files.iter().map(|(_, file)| Arc::clone(file)).collect();
+    let (desired, diagnostics) = gather(&sources, global, config);
     Verdict {
         files,
         znodes: desired.map_or(0, |desired| desired.tree.len()),

@@ -8,9 +8,10 @@ use treekeeper_core::plan::{Counts, Plan};
 use super::args::SyncArgs;
 use super::config::BumpKey;
 use super::plan::{print_json, print_plan};
+use super::progress;
 use super::setup::{Setup, teller, tree_limits};
 use super::ui::{self, Exit, Problem};
-use crate::engine::{self, RepositorySource};
+use crate::engine::RepositorySource;
 
 /// Runs a sync to its end and returns its exit code.
 pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
@@ -125,7 +126,7 @@ pub fn operate(
     tell: &mut dyn FnMut(&Event),
 ) -> Result<Receipt, Problem> {
     let world = setup.world(Some(repository));
-    setup.block_on(async { Ok(engine::run(operation, world, tell).await) })
+    progress::run(setup, operation, world, tell)
 }
 
 /// Says what was done, which is nothing the log's lines tell; `verb` begins the sentence.

@@ -1,5 +1,7 @@
 //! Drives a plan where no ZooKeeper is: what an operation asks of it is answered by a snapshot.
 
+use std::sync::Arc;
+
 use treekeeper_core::operation::{Answer, Event, Failure, Operation, Receipt, Request, Timestamp};
 use treekeeper_core::snapshot::Snapshot;
 
@@ -35,9 +37,8 @@ fn perform(
             Answer::Fetched { revision, repository }
         }
         Request::Relate { deployed, target } => Answer::Relation(repository.relation(deployed, target)?),
-        Request::ReadFiles(revision) => {
-            let (files, protect) = repository.read(revision)?;
-            Answer::Files { files, protect }
+        Request::ReadFiles { revision, rules, .. } => {
+            repository.read_desired(revision, rules, &Arc::default())?
         }
         Request::Observe(scope) => {
             let live = snapshot.observe(&scope.subtrees).map_err(|lacking| {

@@ -3,14 +3,19 @@
 //! Floor 4. No decision is made here; a request is performed or its failure reported.
 
 mod against;
+mod pieces;
 mod settings;
 mod source;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use treekeeper_core::layer::Rules;
 use treekeeper_core::model::cluster::{ClusterReading, LockStyle};
+use treekeeper_core::model::{LiveNode, LiveTree, Revision, Tree, ZnodePath};
 use treekeeper_core::operation::{
-    Answer, Depth, Event, Failure, LockAnswer, Operation, Outcome, Receipt, Request, Timestamp,
+    Answer, Depth, Event, Failure, LockAnswer, Operation, Outcome, Receipt, Request, Scope, Timestamp,
 };
 
 pub use against::run_against;
@@ -48,6 +53,8 @@ pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&E
         session,
         world,
         lock: HeldLock::default(),
+        early: None,
+        expected: None,
     };
     let mut answer = Answer::Done;
     loop {
@@ -72,6 +79,19 @@ struct Driver {
     session: Session,
     world: World,
     lock: HeldLock,
+    /// What was read of the tree before it was asked for.
+    early: Option<(Scope, LiveTree)>,
+    /// How many znodes the files desire.
+    expected: Option<usize>,
+}
+
+fn without(paths: &[ZnodePath], known: &[ZnodePath]) -> Vec<ZnodePath> {
+    let known: BTreeSet<_> = known.iter().collect();
+    paths
+        .iter()
+        .filter(|path| !known.contains(path))
+        .cloned()
+        .collect()
 }
 
 /// The pause between two looks while a dead session's candidates are waited for.
@@ -80,6 +100,7 @@ const INQUIRY_PAUSE: Duration = Duration::from_millis(200);
 impl Driver {
     async fn perform(&mut self, request: Request) -> Result<Answer, Failure> {
         let session = &self.session;
+        self.show_progress(&request);
         Ok(match request {
             Request::ReadCluster(depth) => Answer::Cluster(zk::read_cluster(session, depth).await?),
             Request::Fetch => {
@@ -89,18 +110,17 @@ impl Driver {
             Request::Relate { deployed, target } => {
                 Answer::Relation(self.repository()?.relation(&deployed, &target)?)
             }
-            Request::ReadFiles(revision) => {
-                let (files, protect) = self.repository()?.read(&revision)?;
-                Answer::Files { files, protect }
-            }
+            Request::ReadFiles {
+                revision,
+                rules,
+                early,
+            } => self.read_files(revision, rules, early).await?,
             Request::Prepare { hosts, state } => {
                 zk::prepare(session, self.world.lock, hosts.as_deref(), state.as_deref()).await?;
                 Answer::Done
             }
             Request::AcquireLock(wait) => self.acquire(wait).await?,
-            Request::Observe(scope) => Answer::Observed(Box::new(
-                zk::observe(session, &scope, self.world.read_method).await?,
-            )),
+            Request::Observe(scope) => Answer::Observed(Box::new(self.observe(&scope).await?)),
             Request::Commit(commitment) => Answer::Commit(zk::commit(session, &commitment).await),
             Request::Rehearse {
                 hosts,
@@ -126,6 +146,69 @@ impl Driver {
             }
             Request::Done(_) => unreachable!("the loop ends before"),
         })
+    }
+
+    /// Reads the files, and meanwhile what of the tree will most likely be asked for.
+    async fn read_files(
+        &mut self,
+        revision: Revision,
+        rules: Arc<Rules>,
+        early: Scope,
+    ) -> Result<Answer, Failure> {
+        self.early = None;
+        if early == Scope::default() {
+            let progress = Arc::clone(&self.world.session.progress);
+            let read = self.repository()?.read_desired(&revision, &rules, &progress)?;
+            return Ok(self.with_expected(read));
+        }
+        self.repository()?;
+        let Some(mut source) = self.world.repository.take() else {
+            unreachable!("it was there a line before")
+        };
+        let reading = tokio::task::spawn_blocking(move || {
+            // What is shown meanwhile is the other work.
+            let read = source.read_desired(&revision, &rules, &Arc::default());
+            (source, read)
+        });
+        let observing = zk::observe(&self.session, &early, self.world.read_method);
+        let (observed, read) = tokio::join!(observing, reading);
+        let (source, read) =
+            read.map_err(|error| Failure::new(format!("reading the files was cut off: {error}")))?;
+        self.world.repository = Some(source);
+        // A look that failed is taken again when its time has come, and tells then what is wrong.
+        self.early = observed.ok().map(|tree| (early, tree));
+        Ok(self.with_expected(read?))
+    }
+
+    /// Keeps in mind how many znodes the files desire: about as many will have to be read.
+    fn with_expected(&mut self, read: Answer) -> Answer {
+        if let Answer::Desired { desired, .. } = &read {
+            self.expected = Some(desired.tree.len());
+        }
+        read
+    }
+
+    fn show_progress(&self, request: &Request) {
+        let (name, total) = match request {
+            Request::ReadFiles { .. } => ("reading znodes", None),
+            Request::Observe(_) => ("reading znodes", self.expected),
+            Request::Commit(commitment) => ("applying changes", Some(commitment.plan.changes.len())),
+            Request::ReadBack(plan) => ("reading changes back", Some(plan.changes.len())),
+            // What takes no part in the size of the tree is over soon, or waits for somebody else.
+            _ => ("", None),
+        };
+        self.world.session.progress.begin(name, total);
+    }
+
+    /// Reads a scope, but for what was read early.
+    async fn observe(&mut self, scope: &Scope) -> Result<LiveTree, ZkError> {
+        let early = self.early.take();
+        let (known, tree) = early.unwrap_or_else(|| (Scope::default(), Tree::new(LiveNode::unread())));
+        let missing = Scope {
+            subtrees: without(&scope.subtrees, &known.subtrees),
+            nodes: without(&scope.nodes, &known.nodes),
+        };
+        zk::observe_more(&self.session, tree, &missing, self.world.read_method).await
     }
 
     fn repository(&mut self) -> Result<&mut RepositorySource, Failure> {

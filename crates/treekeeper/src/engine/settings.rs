@@ -9,8 +9,56 @@ use treekeeper_core::model::{Revision, printable};
 use treekeeper_core::operation::Failure;
 use treekeeper_core::treefile::SourceFile;
 
+use crate::git::{FileSink, SETTINGS_FILE};
+
 /// The most bytes of the file.
 const BYTES_MAX: usize = 256 * 1024;
+
+/// Takes the settings file out of the files that git prints, and hands on the others.
+pub struct SettingsApart<'a> {
+    others: &'a mut dyn FileSink,
+    /// The settings, and which of the files they are.
+    settings: Option<(usize, SourceFile)>,
+}
+
+impl<'a> SettingsApart<'a> {
+    /// Returns a sink that hands on to `others` everything but the settings.
+    pub fn new(others: &'a mut dyn FileSink) -> SettingsApart<'a> {
+        SettingsApart {
+            others,
+            settings: None,
+        }
+    }
+
+    /// Returns the settings file, if there was one.
+    pub fn into_settings(self) -> Option<SourceFile> {
+        self.settings.map(|(_, file)| file)
+    }
+}
+
+impl FileSink for SettingsApart<'_> {
+    fn begin(&mut self, files: &[(&str, usize)]) -> bool {
+        let place = files.iter().position(|(name, _)| *name == SETTINGS_FILE);
+        let mut others = files.to_vec();
+        self.settings = place.map(|place| {
+            let (name, bytes) = others.remove(place);
+            let file = SourceFile {
+                name: name.to_owned(),
+                bytes: Vec::with_capacity(bytes),
+            };
+            (place, file)
+        });
+        self.others.begin(&others)
+    }
+
+    fn take(&mut self, file: usize, bytes: &[u8]) {
+        match &mut self.settings {
+            Some((place, settings)) if *place == file => settings.bytes.extend_from_slice(bytes),
+            Some((place, _)) if *place < file => self.others.take(file - 1, bytes),
+            _ => self.others.take(file, bytes),
+        }
+    }
+}
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -1,15 +1,19 @@
 //! The repository as an operation sees it: a commit, its files, and how commits lie to each other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use treekeeper_core::gate::Relation;
+use treekeeper_core::layer::Rules;
 use treekeeper_core::model::protect::Glob;
 use treekeeper_core::model::{Revision, printable};
-use treekeeper_core::operation::Failure;
+use treekeeper_core::operation::{Answer, Failure};
 use treekeeper_core::treefile::SourceFile;
 
-use super::settings::protected;
+use super::pieces::PieceReader;
+use super::settings::{SettingsApart, protected};
 use crate::git::{Blamed, GitError, GitOptions, Mirror, ReadLimits, SETTINGS_FILE};
+use crate::zk::Progress;
 
 /// How long a look waits for the remote.
 const LOOK_FETCH_MAX: Duration = Duration::from_secs(10);
@@ -85,6 +89,36 @@ impl RepositorySource {
     /// A mirror that cannot be read.
     pub fn relation(&mut self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
         self.mirror()?.relation(deployed, target).map_err(failure)
+    }
+
+    /// Returns what the tree files at `revision` desire, with their names, if nothing is wrong with them; else the files.
+    ///
+    /// # Errors
+    /// As [`RepositorySource::read`].
+    pub fn read_desired(
+        &mut self,
+        revision: &Revision,
+        rules: &Arc<Rules>,
+        progress: &Arc<Progress>,
+    ) -> Result<Answer, Failure> {
+        let mut reader = PieceReader::new(Arc::clone(rules), Arc::clone(progress));
+        let mut sink = SettingsApart::new(&mut reader);
+        let limits = self.limits.clone();
+        self.mirror()?
+            .read_into(revision, &limits, &mut sink)
+            .map_err(failure)?;
+        let settings = sink.into_settings();
+        let Some((names, desired)) = reader.finish() else {
+            // They are read once more: only those who can say what is wrong need to keep them.
+            let (files, protect) = self.read(revision)?;
+            return Ok(Answer::Files { files, protect });
+        };
+        let protect = settings.map(|file| protected(&file, revision)).transpose()?;
+        Ok(Answer::Desired {
+            names,
+            desired: Box::new(desired),
+            protect: protect.unwrap_or_default(),
+        })
     }
 
     /// Returns the commit that last changed a line of a tree file.

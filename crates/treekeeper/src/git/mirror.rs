@@ -13,7 +13,7 @@ use super::error::{GitError, Limit};
 use super::options::GitOptions;
 use super::place::{Hold, Lock, Place};
 use super::process::{Finished, Input, Invocation, Runner};
-use super::read::checked_directory;
+use super::read::{Entry, checked_directory};
 use super::refs::{self, Head, Refs, Target};
 use super::text::escape;
 use super::url::Transport;
@@ -60,6 +60,8 @@ pub struct Mirror {
 struct Fetched {
     refs: Refs,
     head: Option<Head>,
+    /// The branch's commit and the entries of its directory, once they are known: nobody needs to ask git twice.
+    tip: Option<(Revision, Vec<Entry>)>,
 }
 
 impl Mirror {
@@ -206,8 +208,17 @@ impl Mirror {
         names.iter().enumerate().map(answer).collect()
     }
 
+    /// Returns the entries of the configured directory of a commit, if they were read when it was fetched.
+    pub(super) fn known_entries(&self, revision: &Revision) -> Option<Vec<Entry>> {
+        let (tip, entries) = self.fetched.as_ref()?.tip.as_ref()?;
+        (tip == revision).then(|| entries.clone())
+    }
+
     /// Returns the tip of the branch.
     fn tip(&self) -> Result<Revision, GitError> {
+        if let Some((tip, _)) = self.fetched.as_ref().and_then(|fetched| fetched.tip.as_ref()) {
+            return Ok(tip.clone());
+        }
         let branch = self.options.branch.as_deref();
         let fetched = self.fetched.as_ref();
         let fetched = fetched.ok_or_else(|| GitError::NotFetched {
@@ -422,15 +433,19 @@ impl Mirror {
         self.fetched = Some(Fetched {
             refs: Refs::parse(&output),
             head,
+            tip: None,
         });
         // Only damage matters here: whoever resolves and reads gets to know everything else.
-        match self.tip().and_then(|tip| self.tree_entries(&tip)) {
-            Err(error @ GitError::MirrorDamaged { .. }) => {
-                self.fetched = None;
-                Err(error)
-            }
-            _ => Ok(()),
+        let entries = |tip: Revision| Ok((tip.clone(), self.tree_entries(&tip)?));
+        let found = self.tip().and_then(entries);
+        if let Err(error @ GitError::MirrorDamaged { .. }) = found {
+            self.fetched = None;
+            return Err(error);
         }
+        if let Some(fetched) = &mut self.fetched {
+            fetched.tip = found.ok();
+        }
+        Ok(())
     }
 
     /// Tells whether a failed fetch may be the mirror's own fault.

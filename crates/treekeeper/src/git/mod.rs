@@ -27,7 +27,7 @@ pub use error::{EntryKind, GitError, HeadKind, Limit};
 pub use history::{CommitInfo, Relation};
 pub use mirror::Mirror;
 pub use options::{Environment, GitOptions, ProcessLimits, ReadLimits};
-pub use read::{Entry, SETTINGS_FILE, read_listing};
+pub use read::{Entry, FileSink, SETTINGS_FILE, read_listing};
 pub use text::escape;
 pub use url::GitUrl;
 pub use version::version;

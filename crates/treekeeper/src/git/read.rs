@@ -3,12 +3,14 @@
 //! Never a work tree, never a symlink: entries are judged by their mode before any byte is read, and every blob is
 //! read once, its id checked. What the files mean is `treekeeper-core`'s.
 
+use std::cell::RefCell;
+
 use treekeeper_core::model::Revision;
 use treekeeper_core::treefile::SourceFile;
 
 use super::error::{EntryKind, GitError};
 use super::mirror::Mirror;
-use super::object_id::is_blob_id;
+use super::object_id::BlobId;
 use super::options::ReadLimits;
 use super::process::Input;
 use super::text::{escape, escape_bytes};
@@ -46,16 +48,43 @@ enum Sizes {
     Ignored,
 }
 
+/// Takes the bytes of files as git prints them.
+pub trait FileSink {
+    /// Tells the names and sizes of all files, in their order, and asks whether their bytes are wanted; comes again if
+    /// the mirror was damaged and had to be made again, and nothing that was taken before counts any more.
+    fn begin(&mut self, files: &[(&str, usize)]) -> bool;
+
+    /// Takes the next bytes of one of the files.
+    fn take(&mut self, file: usize, bytes: &[u8]);
+}
+
 impl Mirror {
     /// Returns the tree files directly in the configured directory at `revision`: `.zk` files first, then `.zkx`, each
     /// sorted by bytes; and the settings file, if there is one.
     ///
     /// All is refused or all is read. A directory that is missing is an error, never an empty list.
     pub fn read(&mut self, revision: &Revision, limits: &ReadLimits) -> Result<Vec<SourceFile>, GitError> {
+        let mut whole = WholeFiles::default();
+        self.read_into(revision, limits, &mut whole)?;
+        Ok(whole.0)
+    }
+
+    /// Hands the same files to `sink` as git prints them; only when this has ended well are they what they should be.
+    pub fn read_into(
+        &mut self,
+        revision: &Revision,
+        limits: &ReadLimits,
+        sink: &mut dyn FileSink,
+    ) -> Result<(), GitError> {
+        let sink = RefCell::new(sink);
         self.repairing(|mirror| {
-            let mut files = mirror.tree_files(mirror.tree_entries(revision)?, limits)?;
+            let entries = match mirror.known_entries(revision) {
+                Some(entries) => entries,
+                None => mirror.tree_entries(revision)?,
+            };
+            let mut files = mirror.tree_files(entries, limits)?;
             files.sort_by(|(_, one), (_, other)| by_layer(one, other));
-            mirror.blobs(files)
+            mirror.blobs(&files, &mut **sink.borrow_mut())
         })
     }
 
@@ -119,16 +148,20 @@ impl Mirror {
     }
 
     /// Reads blobs with one git process.
-    fn blobs(&self, files: Vec<(Entry, String)>) -> Result<Vec<SourceFile>, GitError> {
-        if files.is_empty() {
-            return Ok(Vec::new());
+    fn blobs(&self, files: &[(Entry, String)], sink: &mut dyn FileSink) -> Result<(), GitError> {
+        let list: Vec<_> = files
+            .iter()
+            .map(|(entry, name)| (name.as_str(), entry.bytes.unwrap_or(0) as usize))
+            .collect();
+        if !sink.begin(&list) || files.is_empty() {
+            return Ok(());
         }
         let ids: String = files.iter().map(|(entry, _)| format!("{}\n", entry.id)).collect();
         let total: u64 = files
             .iter()
             .map(|(entry, _)| entry.bytes.unwrap_or(0) + FRAME_BYTES_MAX)
             .sum();
-        let mut blobs = Blobs::new(&files);
+        let mut blobs = Blobs::new(files, sink);
         let finished = self.stream(
             ["cat-file", "--batch", "--buffer"],
             Input::Bytes(ids.into_bytes()),
@@ -140,17 +173,12 @@ impl Mirror {
             let name = files.get(read.len()).map_or("files", |(_, name)| name);
             return Err(self.damaged(format!("can't read {}: {}", escape(name), finished.complaint)));
         }
-        let checked =
-            files
-                .into_iter()
-                .zip(read)
-                .map(|((entry, name), bytes)| match is_blob_id(&entry.id, &bytes) {
-                    true => Ok(SourceFile { name, bytes }),
-                    false => {
-                        Err(self.damaged(format!("{} is not what its id {} says", escape(&name), entry.id)))
-                    }
-                });
-        checked.collect()
+        match files.iter().zip(read).find(|((entry, _), id)| entry.id != *id) {
+            None => Ok(()),
+            Some(((entry, name), _)) => {
+                Err(self.damaged(format!("{} is not what its id {} says", escape(name), entry.id)))
+            }
+        }
     }
 
     fn directory_name(&self) -> String {
@@ -169,19 +197,42 @@ impl Mirror {
     }
 }
 
+/// Keeps files as they are.
+#[derive(Default)]
+struct WholeFiles(Vec<SourceFile>);
+
+impl FileSink for WholeFiles {
+    fn begin(&mut self, files: &[(&str, usize)]) -> bool {
+        let empty = files.iter().map(|(name, bytes)| SourceFile {
+            name: (*name).to_owned(),
+            bytes: Vec::with_capacity(*bytes),
+        });
+        self.0 = empty.collect();
+        true
+    }
+
+    fn take(&mut self, file: usize, bytes: &[u8]) {
+        self.0[file].bytes.extend_from_slice(bytes);
+    }
+}
+
 /// Takes apart what `cat-file --batch` prints, every header of which is known before.
-struct Blobs {
+struct Blobs<'a> {
+    sink: &'a mut dyn FileSink,
     /// The header and the size of each blob, the last one first.
     expected: Vec<(Vec<u8>, usize)>,
-    read: Vec<Vec<u8>>,
-    /// What has come of the blob that is being read: header, bytes and end of line.
+    digits: usize,
+    /// The ids of the blobs that came whole.
+    read: Vec<String>,
+    /// What has come of the header of the blob that is being read.
     header: Vec<u8>,
-    body: Vec<u8>,
+    /// The blob that is being read, and how many bytes are left of it and of its end of line.
+    body: Option<(BlobId, usize)>,
     is_broken: bool,
 }
 
-impl Blobs {
-    fn new(files: &[(Entry, String)]) -> Blobs {
+impl<'a> Blobs<'a> {
+    fn new(files: &[(Entry, String)], sink: &'a mut dyn FileSink) -> Blobs<'a> {
         let expect = |(entry, _): &(Entry, String)| {
             let bytes = entry.bytes.unwrap_or(0);
             (
@@ -190,10 +241,12 @@ impl Blobs {
             )
         };
         Blobs {
+            sink,
             expected: files.iter().rev().map(expect).collect(),
+            digits: files.first().map_or(40, |(entry, _)| entry.id.len()),
             read: Vec::with_capacity(files.len()),
             header: Vec::new(),
-            body: Vec::new(),
+            body: None,
             is_broken: false,
         }
     }
@@ -201,34 +254,55 @@ impl Blobs {
     /// Takes the next piece of output.
     fn take(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.is_broken {
-            let Some((header, size)) = self.expected.last() else {
-                self.is_broken = true;
-                return;
+            let taken = match self.body.take() {
+                Some((id, left)) => self.take_body(id, left, bytes),
+                None => self.take_header(bytes),
             };
-            let more = (header.len() - self.header.len()).min(bytes.len());
-            self.header.extend_from_slice(&bytes[..more]);
-            bytes = &bytes[more..];
-            if self.header.len() < header.len() {
-                return;
-            }
-            // The end of line that follows each blob is taken with it.
-            let more = (size + 1 - self.body.len()).min(bytes.len());
-            self.body.reserve_exact(size + 1 - self.body.len());
-            self.body.extend_from_slice(&bytes[..more]);
-            bytes = &bytes[more..];
-            if self.body.len() == size + 1 {
-                self.is_broken = self.header != *header || self.body.pop() != Some(b'\n');
+            bytes = &bytes[taken..];
+        }
+    }
+
+    /// Takes what `bytes` hold of a header, and returns how many bytes that is.
+    fn take_header(&mut self, bytes: &[u8]) -> usize {
+        let Some((header, size)) = self.expected.last() else {
+            self.is_broken = true;
+            return 0;
+        };
+        let more = (header.len() - self.header.len()).min(bytes.len());
+        self.header.extend_from_slice(&bytes[..more]);
+        if self.header.len() == header.len() {
+            self.is_broken = self.header != *header;
+            self.body = Some((BlobId::new(self.digits, *size), size + 1));
+            self.header.clear();
+        }
+        more
+    }
+
+    /// Takes what `bytes` hold of a blob, whose end of line is `left` bytes from here, and returns how many bytes that is.
+    fn take_body(&mut self, mut id: BlobId, left: usize, bytes: &[u8]) -> usize {
+        let more = (left - 1).min(bytes.len());
+        if more > 0 {
+            id.take(&bytes[..more]);
+            self.sink.take(self.read.len(), &bytes[..more]);
+        }
+        match bytes.get(more) {
+            Some(end) if left - 1 == more => {
+                self.is_broken = *end != b'\n';
                 if !self.is_broken {
-                    self.read.push(std::mem::take(&mut self.body));
+                    self.read.push(id.finish());
+                    self.expected.pop();
                 }
-                self.header.clear();
-                self.expected.pop();
+                more + 1
+            }
+            _ => {
+                self.body = Some((id, left - more));
+                more
             }
         }
     }
 
-    /// Returns the blobs that came whole and as expected.
-    fn finish(self) -> Vec<Vec<u8>> {
+    /// Returns the ids of the blobs that came whole and as expected.
+    fn finish(self) -> Vec<String> {
         self.read
     }
 }
@@ -351,9 +425,14 @@ mod tests {
     fn blobs_are_taken_apart_wherever_the_output_is_cut() {
         let output = b"aa blob 3\nx\ny\nbb blob 0\n\ncc blob 1\n\n\n";
         for cut in 1..output.len() {
-            let mut blobs = Blobs::new(&[file("aa", 3), file("bb", 0), file("cc", 1)]);
+            let files = [file("aa", 3), file("bb", 0), file("cc", 1)];
+            let mut whole = WholeFiles::default();
+            whole.begin(&[("a", 3), ("b", 0), ("c", 1)]);
+            let mut blobs = Blobs::new(&files, &mut whole);
             output.chunks(cut).for_each(|piece| blobs.take(piece));
-            assert_eq!(blobs.finish(), [&b"x\ny"[..], b"", b"\n"], "{cut}");
+            assert_eq!(blobs.finish().len(), 3);
+            let read: Vec<_> = whole.0.iter().map(|file| file.bytes.as_slice()).collect();
+            assert_eq!(read, [&b"x\ny"[..], b"", b"\n"], "{cut}");
         }
     }
 
@@ -365,9 +444,12 @@ mod tests {
             "aa commit 3\nxyz\n",
             "aa blob 3\nxy",
         ] {
-            let mut blobs = Blobs::new(&[file("aa", 3), file("bb", 1)]);
+            let mut whole = WholeFiles::default();
+            whole.begin(&[("a", 3), ("b", 1)]);
+            let files = [file("aa", 3), file("bb", 1)];
+            let mut blobs = Blobs::new(&files, &mut whole);
             blobs.take(output.as_bytes());
-            assert_eq!(blobs.finish(), Vec::<Vec<u8>>::new(), "{output}");
+            assert_eq!(blobs.finish(), Vec::<String>::new(), "{output}");
         }
     }
 

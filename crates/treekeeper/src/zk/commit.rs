@@ -52,6 +52,9 @@ pub async fn commit(session: &Session, commitment: &Commitment) -> CommitAnswer 
             Ok(Ok(results)) => {
                 last_zxid = results.iter().filter_map(zxid).next_back().or(last_zxid);
                 room = commitment.in_flight_max.max(1);
+                session
+                    .progress
+                    .advance(commitment.transactions[index].changes.len());
             }
             Ok(Err(MultiWriteError::OperationFailed {
                 index: operation,

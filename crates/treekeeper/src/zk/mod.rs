@@ -16,6 +16,7 @@ mod observe;
 mod operator;
 mod playground;
 mod probe;
+mod progress;
 mod rehearse;
 mod session;
 mod trouble;
@@ -28,13 +29,14 @@ pub use error::ZkError;
 pub use four_letters::addresses;
 pub use history::{Recorded, read_history};
 pub use lock::{HeldLock, acquire, prepare};
-pub use observe::{ReadMethod, differing, observe, top_level};
+pub use observe::{ReadMethod, differing, observe, observe_more, top_level};
 pub use operator::{VersionChange, change_host_property, change_version};
 pub use playground::{Playground, converge};
 pub use probe::{
     Quota, ServerFacts, newest_write_ms, quotas, reads_many_at_once, round_trip, servers, takes_bytes,
     watches_last,
 };
+pub use progress::{Progress, Work};
 pub use rehearse::rehearse;
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};
 pub use trouble::trouble_listener;

@@ -7,7 +7,9 @@
 use std::collections::VecDeque;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use treekeeper_core::model::{DataVersion, LiveNode, LiveTree, NodeId, Tree, ZnodePath, Zxid, decode};
+use treekeeper_core::model::{
+    DataVersion, LiveNode, LiveTree, NodeId, PieceBuilder, SharedBytes, Tree, ZnodePath, Zxid, decode,
+};
 use treekeeper_core::operation::Scope;
 use treekeeper_core::plan::{Change, Plan};
 use zookeeper_client::{Error, MultiReadResult, Stat};
@@ -45,6 +47,8 @@ const BATCH_OPERATIONS_MAX: usize = 1_000;
 const BATCHES_IN_FLIGHT_MAX: usize = 2;
 /// Single reads in flight on old servers.
 const SINGLES_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of an operation in a request, besides its path.
+const OPERATION_BYTES: usize = 14;
 /// Bytes of paths in one request; a server drops the connection at 1,048,575 bytes.
 const REQUEST_BYTES_MAX: usize = 512 * 1024;
 /// Bytes that one reply should not exceed, by the mean size of what came before.
@@ -53,8 +57,27 @@ const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Something still to be read.
 struct Pending {
     node: NodeId,
-    path: String,
     what: What,
+}
+
+/// What one request asks for, with the paths spelled: a request that was lost is made again.
+struct Batch {
+    pending: Vec<Pending>,
+    /// One after the other.
+    paths: String,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    /// Returns everything to be read, with its path.
+    fn iter(&self) -> impl Iterator<Item = (&Pending, &str)> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let paths = starts
+            .zip(&self.ends)
+            .map(|(start, end)| &self.paths[*start..*end]);
+        self.pending.iter().zip(paths)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,7 +87,7 @@ enum What {
 }
 
 enum Found {
-    Data(Vec<u8>, Stat),
+    Data(SharedBytes, Stat),
     Children(Vec<String>),
     Gone,
 }
@@ -83,10 +106,23 @@ struct Reader<'a> {
 /// # Errors
 /// NoAuth on any node in the scope, a lost session, the request deadline.
 pub async fn observe(session: &Session, scope: &Scope, method: ReadMethod) -> Result<LiveTree, ZkError> {
+    observe_more(session, Tree::new(LiveNode::unread()), scope, method).await
+}
+
+/// Reads what `scope` names into `tree`, which holds nothing of it yet.
+///
+/// # Errors
+/// As [`observe`].
+pub async fn observe_more(
+    session: &Session,
+    tree: LiveTree,
+    scope: &Scope,
+    method: ReadMethod,
+) -> Result<LiveTree, ZkError> {
     let mut reader = Reader {
         session,
         method,
-        tree: Tree::new(LiveNode::unread()),
+        tree,
         pending: VecDeque::new(),
         answer_bytes: 256,
     };
@@ -111,7 +147,6 @@ impl Reader<'_> {
         }
         self.pending.push_back(Pending {
             node: at,
-            path: path.as_str().to_owned(),
             what: What::Data { descend },
         });
     }
@@ -131,37 +166,30 @@ impl Reader<'_> {
     async fn run_batched(&mut self) -> Result<(), BatchError> {
         let mut in_flight = FuturesUnordered::new();
         loop {
-            while in_flight.len() < BATCHES_IN_FLIGHT_MAX {
+            // A part batch waits for company unless nothing else is on its way.
+            while (in_flight.is_empty() && !self.pending.is_empty())
+                || (in_flight.len() < BATCHES_IN_FLIGHT_MAX && self.pending.len() >= self.batch_operations())
+            {
                 let batch = self.next_batch();
-                let part = batch.len() < self.batch_operations();
-                // A part batch waits for company unless nothing else is on its way.
-                if batch.is_empty() || (part && !in_flight.is_empty()) {
-                    batch
-                        .into_iter()
-                        .rev()
-                        .for_each(|pending| self.pending.push_front(pending));
-                    break;
-                }
                 in_flight.push(read_batch(self.session, batch));
             }
             match in_flight.next().await {
                 None => return Ok(()),
                 Some((batch, Err(BatchError::Unknown))) => {
-                    batch
-                        .into_iter()
-                        .rev()
-                        .for_each(|pending| self.pending.push_front(pending));
+                    self.put_back(batch);
                     while let Some((batch, _)) = in_flight.next().await {
-                        batch
-                            .into_iter()
-                            .rev()
-                            .for_each(|pending| self.pending.push_front(pending));
+                        self.put_back(batch);
                     }
                     return Err(BatchError::Unknown);
                 }
                 Some((_, Err(error))) => return Err(error),
                 Some((batch, Ok(found))) => {
-                    for (pending, found) in batch.into_iter().zip(found) {
+                    let nodes = batch
+                        .pending
+                        .iter()
+                        .filter(|pending| pending.what != What::Children);
+                    self.session.progress.advance(nodes.count());
+                    for (pending, found) in batch.pending.into_iter().zip(found) {
                         self.take(pending, found);
                     }
                 }
@@ -169,24 +197,40 @@ impl Reader<'_> {
         }
     }
 
+    fn put_back(&mut self, batch: Batch) {
+        batch
+            .pending
+            .into_iter()
+            .rev()
+            .for_each(|pending| self.pending.push_front(pending));
+    }
+
     fn batch_operations(&self) -> usize {
         (REPLY_BYTES_MAX / self.answer_bytes.max(1)).clamp(8, BATCH_OPERATIONS_MAX)
     }
 
-    fn next_batch(&mut self) -> Vec<Pending> {
-        let count = self.batch_operations();
-        let mut batch = Vec::with_capacity(count.min(self.pending.len()));
-        let mut bytes = 0;
-        while batch.len() < count {
+    fn next_batch(&mut self) -> Batch {
+        let count = self.batch_operations().min(self.pending.len());
+        let mut batch = Batch {
+            pending: Vec::with_capacity(count),
+            paths: String::with_capacity(count * 64),
+            ends: Vec::with_capacity(count),
+        };
+        while batch.pending.len() < count {
             let Some(pending) = self.pending.pop_front() else {
                 break;
             };
-            bytes += pending.path.len() + self.session.chroot_bytes() + 14;
-            if bytes > REQUEST_BYTES_MAX && !batch.is_empty() {
+            let end = batch.paths.len();
+            self.tree.spell(pending.node, &mut batch.paths);
+            let overhead = self.session.chroot_bytes() + OPERATION_BYTES;
+            let bytes = batch.paths.len() + (batch.pending.len() + 1) * overhead;
+            if bytes > REQUEST_BYTES_MAX && !batch.pending.is_empty() {
+                batch.paths.truncate(end);
                 self.pending.push_front(pending);
                 break;
             }
-            batch.push(pending);
+            batch.ends.push(batch.paths.len());
+            batch.pending.push(pending);
         }
         batch
     }
@@ -198,19 +242,24 @@ impl Reader<'_> {
                 let Some(pending) = self.pending.pop_front() else {
                     break;
                 };
-                in_flight.push(read_one(self.session, pending));
+                let mut path = String::new();
+                self.tree.spell(pending.node, &mut path);
+                in_flight.push(read_one(self.session, pending, path));
             }
             let Some(result) = in_flight.next().await else {
                 return Ok(());
             };
             let (pending, found) = result?;
+            self.session
+                .progress
+                .advance(usize::from(pending.what != What::Children));
             self.take(pending, found);
         }
     }
 
     /// Puts what was found into the tree and queues what it calls for.
     fn take(&mut self, pending: Pending, found: Found) {
-        let Pending { node, path, what } = pending;
+        let Pending { node, what } = pending;
         match found {
             Found::Gone => {
                 if node != self.tree.root() {
@@ -231,7 +280,6 @@ impl Reader<'_> {
                 if has_children && what == (What::Data { descend: true }) {
                     self.pending.push_back(Pending {
                         node,
-                        path,
                         what: What::Children,
                     });
                 }
@@ -239,15 +287,9 @@ impl Reader<'_> {
             Found::Children(mut names) => {
                 names.sort_unstable();
                 for name in names {
-                    let child_path = if path == "/" {
-                        format!("/{name}")
-                    } else {
-                        format!("{path}/{name}")
-                    };
                     let child = self.tree.add(node, name, LiveNode::unread());
                     self.pending.push_back(Pending {
                         node: child,
-                        path: child_path,
                         what: What::Data { descend: true },
                     });
                 }
@@ -262,21 +304,18 @@ enum BatchError {
     Other(ZkError),
 }
 
-async fn read_batch(
-    session: &Session,
-    batch: Vec<Pending>,
-) -> (Vec<Pending>, Result<Vec<Found>, BatchError>) {
+async fn read_batch(session: &Session, batch: Batch) -> (Batch, Result<Vec<Found>, BatchError>) {
     let result = try_batch(session, &batch).await;
     (batch, result)
 }
 
-async fn try_batch(session: &Session, batch: &[Pending]) -> Result<Vec<Found>, BatchError> {
-    let first = batch.first().map_or("/", |pending| pending.path.as_str());
+async fn try_batch(session: &Session, batch: &Batch) -> Result<Vec<Found>, BatchError> {
+    let first = batch.iter().next().map_or("/", |(_, path)| path);
     let request = || {
         let mut reader = session.client.new_multi_reader();
-        let queued = batch.iter().try_for_each(|pending| match pending.what {
-            What::Data { .. } => reader.add_get_data(&pending.path),
-            What::Children => reader.add_get_children(&pending.path),
+        let queued = batch.iter().try_for_each(|(pending, path)| match pending.what {
+            What::Data { .. } => reader.add_get_data(path),
+            What::Children => reader.add_get_children(path),
         });
         async move {
             queued?;
@@ -293,34 +332,40 @@ async fn try_batch(session: &Session, batch: &[Pending]) -> Result<Vec<Found>, B
     let Some(results) = results else {
         return Err(BatchError::Unknown);
     };
-    if results.len() != batch.len() {
+    if results.len() != batch.pending.len() {
         return Err(BatchError::Other(ZkError::Other {
             action: format!("reading {first}"),
-            reason: format!("{} answers to {} questions", results.len(), batch.len()),
+            reason: format!("{} answers to {} questions", results.len(), batch.pending.len()),
         }));
     }
+    let data = results.iter().map(|result| match result {
+        MultiReadResult::Data { data, .. } => data.as_slice(),
+        _ => &[],
+    });
+    // The answers go at once, their data are kept in one piece.
+    let mut builder = PieceBuilder::with_capacity(data.clone().map(<[u8]>::len).sum());
+    let places: Vec<_> = data.map(|data| builder.push(data)).collect();
+    let piece = builder.finish();
     batch
         .iter()
         .zip(results)
-        .map(|(pending, result)| match result {
-            MultiReadResult::Data { data, stat } => Ok(Found::Data(data, stat)),
+        .zip(places)
+        .map(|(((_, path), result), place)| match result {
+            MultiReadResult::Data { stat, .. } => Ok(Found::Data(piece.part(place), stat)),
             MultiReadResult::Children { children } => Ok(Found::Children(children)),
             MultiReadResult::Error { err: Error::NoNode } => Ok(Found::Gone),
-            MultiReadResult::Error { err } => {
-                Err(BatchError::Other(ZkError::of("reading", &pending.path, &err)))
-            }
+            MultiReadResult::Error { err } => Err(BatchError::Other(ZkError::of("reading", path, &err))),
             _ => Err(BatchError::Unknown),
         })
         .collect()
 }
 
-async fn read_one(session: &Session, pending: Pending) -> Result<(Pending, Found), ZkError> {
-    let path = pending.path.clone();
+async fn read_one(session: &Session, pending: Pending, path: String) -> Result<(Pending, Found), ZkError> {
     let found = match pending.what {
         What::Data { .. } => session
             .repeat("reading", &path, || session.client.get_data(&path))
             .await
-            .map(|(data, stat)| Found::Data(data, stat)),
+            .map(|(data, stat)| Found::Data(data.into(), stat)),
         What::Children => session
             .repeat("reading", &path, || session.client.list_children(&path))
             .await

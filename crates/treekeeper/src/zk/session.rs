@@ -5,10 +5,12 @@
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zookeeper_client::{Acls, Client, CreateMode, Error, SaslOptions, TlsOptions};
 
+use super::Progress;
 use super::error::{ZkError, about, is_interrupted};
 use super::trouble::last_trouble;
 
@@ -49,6 +51,8 @@ pub struct SessionOptions {
     pub request_timeout: Duration,
     /// Gives new nodes to our identity alone instead of to everybody.
     pub creator_acl: bool,
+    /// Where long works tell how far they have come.
+    pub progress: Arc<Progress>,
 }
 
 impl Default for SessionOptions {
@@ -63,6 +67,7 @@ impl Default for SessionOptions {
             connect_timeout: Duration::from_secs(6),
             request_timeout: Duration::from_secs(60),
             creator_acl: false,
+            progress: Arc::default(),
         }
     }
 }
@@ -72,6 +77,7 @@ pub struct Session {
     pub(super) client: Client,
     pub(super) request_timeout: Duration,
     pub(super) creator_acl: bool,
+    pub(super) progress: Arc<Progress>,
     chroot: String,
 }
 
@@ -95,6 +101,7 @@ impl Session {
                         client,
                         request_timeout: options.request_timeout,
                         creator_acl: options.creator_acl,
+                        progress: Arc::clone(&options.progress),
                         chroot,
                     });
                 }

@@ -81,6 +81,26 @@ impl ZooKeeper {
         );
     }
 
+    /// Starts servers that are one ensemble, and returns them when all of them serve.
+    pub fn ensemble(members: usize, properties: &[String]) -> Vec<ZooKeeper> {
+        let ports: Vec<_> = (0..members).map(|_| free_ports()).collect();
+        let servers = ports
+            .iter()
+            .zip(1..)
+            .map(|((quorum, election), number)| format!("server.{number}=127.0.0.1:{quorum}:{election}"));
+        let mut lines: Vec<String> = servers.collect();
+        lines.extend(["initLimit=50", "syncLimit=25"].map(str::to_owned));
+        let mut started: Vec<_> = (1..=members)
+            .map(|number| ZooKeeper::spawn(&lines, properties, Some(number)))
+            .collect();
+        for member in &mut started {
+            if let Err(reason) = member.wait_until_it_serves() {
+                panic!("a member of the ensemble didn't start: {reason}");
+            }
+        }
+        started
+    }
+
     /// Returns the address of the plain client port, as `127.0.0.1:PORT`.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -112,6 +132,13 @@ impl ZooKeeper {
     }
 
     fn try_start(lines: &[String], properties: &[String]) -> Result<ZooKeeper, String> {
+        let mut zookeeper = ZooKeeper::spawn(lines, properties, None);
+        zookeeper.wait_until_it_serves()?;
+        Ok(zookeeper)
+    }
+
+    /// Starts the process of a server, which is a member of an ensemble if it has a number.
+    fn spawn(lines: &[String], properties: &[String], number: Option<usize>) -> ZooKeeper {
         let directory = tempfile::Builder::new()
             .prefix("treekeeper-zookeeper-")
             .tempdir()
@@ -123,17 +150,20 @@ impl ZooKeeper {
             configuration_text(directory.path(), port, secure_port, lines),
         )
         .expect("the temporary directory can be written to");
+        if let Some(number) = number {
+            let data = directory.path().join("data");
+            fs::create_dir_all(&data).expect("the temporary directory can be written to");
+            fs::write(data.join("myid"), number.to_string()).expect("the directory can be written to");
+        }
         let server = spawn_server(directory.path(), &configuration, properties);
         let watchdog = spawn_watchdog(server.id(), directory.path());
-        let mut zookeeper = ZooKeeper {
+        ZooKeeper {
             port,
             secure_port,
             server,
             watchdog,
             directory,
-        };
-        zookeeper.wait_until_it_serves()?;
-        Ok(zookeeper)
+        }
     }
 
     /// Waits for the answer of this very server: `conf` names the data directory, which no other server shares.

@@ -145,17 +145,24 @@ fn write_float(number: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// Tells whether JSON text may hold the byte as it is (Python's `ensure_ascii`; DEL is escaped).
-fn plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
-}
+/// Whether JSON text may hold each byte as it is (Python's `ensure_ascii`; DEL is escaped).
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = byte != b'"' && byte != b'\\';
+        byte += 1;
+    }
+    plain
+};
 
 /// Appends a JSON string of `text`, which is generalised UTF-8.
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text;
     while !rest.is_empty() {
-        let run = rest.iter().position(|byte| !plain(*byte)).unwrap_or(rest.len());
+        let run = rest.iter().position(|byte| !PLAIN[*byte as usize]);
+        let run = run.unwrap_or(rest.len());
         out.extend_from_slice(&rest[..run]);
         rest = &rest[run..];
         if let Some(first) = rest.first() {

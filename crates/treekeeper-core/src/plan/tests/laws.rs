@@ -219,7 +219,7 @@ proptest! {
             1 => Change::Set {
                 path: path(number),
                 data: vec![0; *size].into(),
-                old: Box::default(),
+                old: SharedBytes::default(),
                 version: DataVersion(0),
                 czxid: Zxid(0),
             },

@@ -12,6 +12,7 @@ mod format;
 mod lexer;
 pub mod limits;
 mod parser;
+mod plain;
 mod sequence;
 mod strings;
 #[cfg(test)]
@@ -21,7 +22,7 @@ mod value;
 pub use error::ExpressionError;
 pub use value::PyValue;
 
-use crate::model::{Text, Value};
+use crate::model::Value;
 
 /// Returns the value of `expression`.
 ///
@@ -37,19 +38,22 @@ pub fn evaluate(expression: &str) -> Result<PyValue, ExpressionError> {
 /// # Errors
 /// As [`evaluate`], and when no steps are left.
 pub fn evaluate_within(expression: &str, steps_left: &mut usize) -> Result<PyValue, ExpressionError> {
-    if let Some(value) = plain(expression) {
-        return Ok(value);
-    }
-    if *steps_left == 0 {
-        let message = "the expressions of this file take more steps than a file may";
-        return Err(error::limit(message).at(0..expression.len()));
-    }
     let end = expression.len();
     let within = |mut error: ExpressionError| {
         error = error.at(0..end);
         error.span = error.span.start.min(end)..error.span.end.min(end);
         error
     };
+    if let Some((value, length)) = strings::literal(expression, 0).map_err(within)?
+        && length == end
+    {
+        // The value is one literal, most likely with escapes.
+        return Ok(value);
+    }
+    if *steps_left == 0 {
+        let message = "the expressions of this file take more steps than a file may";
+        return Err(error::limit(message).at(0..expression.len()));
+    }
     let tokens = lexer::tokens(expression).map_err(within)?;
     let node = parser::parse(expression, tokens).map_err(within)?;
     let mut evaluator = evaluator::Evaluator::default();
@@ -67,50 +71,11 @@ pub fn evaluate_property(
     key: &str,
     steps_left: &mut usize,
 ) -> Result<Value, ExpressionError> {
-    let literal = expression.strip_prefix('u').unwrap_or(expression);
+    // Text and byte strings are stored alike, but for that one key: most values need no step between.
     if key != "string_value"
-        && let Some(text) = plain_string(literal)
+        && let Some(value) = plain::value(expression)
     {
-        // Text and byte strings are stored alike, but for that one key: most values need no step between.
-        return Ok(Value::String(Text::from(text)));
+        return Ok(value);
     }
     evaluate_within(expression, steps_left).and_then(|value| value.to_property_value(key))
-}
-
-/// Returns the values that nearly all properties have, without tokens and trees.
-fn plain(expression: &str) -> Option<PyValue> {
-    let bytes = expression.as_bytes();
-    match bytes {
-        b"True" => return Some(PyValue::Bool(true)),
-        b"False" => return Some(PyValue::Bool(false)),
-        b"None" => return Some(PyValue::None),
-        _ => {}
-    }
-    match bytes.first()? {
-        b'0'..=b'9' => plain_number(expression),
-        b'\'' | b'"' => plain_string(expression).map(|text| PyValue::Bytes(text.as_bytes().to_vec())),
-        b'u' => plain_string(&expression[1..]).map(|text| PyValue::Text(Text::from(text))),
-        _ => None,
-    }
-}
-
-fn plain_number(text: &str) -> Option<PyValue> {
-    if let Some(small) = lexer::decimal(text.as_bytes()) {
-        return Some(PyValue::Int(small));
-    }
-    let (whole, fraction) = text.split_once('.')?;
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_plain = digits(whole) && digits(fraction);
-    is_plain.then(|| text.parse().ok().map(PyValue::Float)).flatten()
-}
-
-/// Returns what stands between two quotes of one kind if nothing in between needs a second look.
-fn plain_string(text: &str) -> Option<&str> {
-    let quote = text.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
-    let inner = text[1..].strip_suffix(quote)?;
-    let is_plain = inner.len() <= limits::STRING_BYTES_MAX
-        && !inner
-            .bytes()
-            .any(|byte| byte == quote as u8 || matches!(byte, b'\\' | b'\r'));
-    is_plain.then_some(inner)
 }

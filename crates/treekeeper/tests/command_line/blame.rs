@@ -84,6 +84,28 @@ fn a_property_is_told_with_its_line_its_commit_and_what_it_lies_over() {
 }
 
 #[test]
+fn the_deployment_that_brought_a_line_is_told() {
+    let scene = Scene::synced(&[("a.zk", BASE)]);
+    let changed = BASE.replace("threads = 1", "threads = 4");
+    scene.commit("second", &[("a.zk", &changed)]);
+    scene.treekeeper.run(&["sync"]).expect(0);
+    scene.commit("third", &[("a.zk", &changed), ("b.zk", "/b\n")]);
+    scene.treekeeper.run(&["sync"]).expect(0);
+    let brought = |arguments: &[&str]| {
+        let printed = scene.printed(&[&["blame"], arguments].concat());
+        let line = printed.lines().find(|line| line.starts_with("synced"));
+        line.unwrap_or_default()
+            .split(" by ")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(brought(&["/cms", "password"]), "synced  <first>");
+    assert_eq!(brought(&["/cms", "threads"]), "synced  <second>");
+    assert_eq!(brought(&["/b"]), "synced  <third>");
+}
+
+#[test]
 fn drift_and_what_is_not_deployed_yet_are_told() {
     let scene = scene();
     scene.treekeeper.run(&["set", "/cms", "threads=5"]).expect(0);

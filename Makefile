@@ -1,5 +1,5 @@
 # Everything that people and CI run. Each target is a script, so that it can be read and run alone.
-.PHONY: bench build demo test
+.PHONY: bench build demo test torture
 
 # Arguments: make bench BENCH="10000 --runs 3 --strict". The table, target/bench.json and target/bench.svg.
 bench:
@@ -18,3 +18,7 @@ demo:
 
 test:
 	scripts/test
+
+# The long forms of the torture programme: make torture PART="kills --seed 7"
+torture:
+	scripts/torture $(PART)

@@ -147,16 +147,11 @@ impl Formatter {
         } else {
             within(indent).saturating_sub(1)
         };
+        let opens = |next: usize| self.open.last().is_none_or(|last| next > *last);
         match next {
-            // The statement opens a level, or goes on at one that is open.
-            Some(next) if indent <= next => {
-                let opens = self.open.last().is_none_or(|last| next > *last);
-                if opens {
-                    self.open.len()
-                } else {
-                    within(next).saturating_sub(1)
-                }
-            }
+            // Nothing can end before a statement that opens a level: the comment belongs to that one.
+            Some(next) if opens(next) => self.open.len(),
+            Some(next) if indent <= next => within(next).saturating_sub(1),
             _ => own,
         }
     }

@@ -91,6 +91,10 @@ fn secret_values_are_never_told() {
         &["status"],
         &["status", "--json"],
         &["lock", "show"],
+        &["diff"],
+        &["diff", "--json"],
+        &["doctor"],
+        &["config", "show"],
         &["plan", "--format", "markdown"],
         &["export", "--snapshot", "-"],
         &["blame", "/a"],
@@ -151,9 +155,9 @@ const MEET_NO_SECRET: [&str; 9] = [
     "help",
 ];
 /// The commands that the tests here look at.
-const LOOKED_AT: [&str; 12] = [
+const LOOKED_AT: [&str; 15] = [
     "sync", "plan", "apply", "status", "history", "rollback", "unpin", "lock", "validate", "import", "set",
-    "blame",
+    "blame", "diff", "doctor", "config",
 ];
 
 #[test]

@@ -147,7 +147,7 @@ fn the_gates_are_those_of_a_sync() {
     };
     insta::assert_snapshot!(apply_with(stopped(), stopped(), |_, _| {}), @"
     read
-    refused: the cluster is stopped
+    refused: the cluster is stopped, by a host or by hand
     CRITICAL ALL STOP, cluster version is None
     ");
     insta::assert_snapshot!(apply_with(stopped(), stopped(), |options, _| options.force = true), @"

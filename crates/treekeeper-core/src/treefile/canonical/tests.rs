@@ -153,6 +153,15 @@ fn file() -> impl Strategy<Value = String> {
     })
 }
 
+/// Found by the law below: a znode below one that has a sibling property in between.
+#[test]
+fn a_comment_before_a_statement_that_opens_a_level_stays_with_it() {
+    let limits = ParseLimits::default();
+    let once = canonical(&source("/a\n  /a\n  f=1\n\t\t\t #\n   /a"), &limits).expect("no errors");
+    assert_eq!(once, "/a\n  /a\n  f = 1\n    #\n    /a\n");
+    assert_eq!(canonical(&source(&once), &limits), Ok(once.clone()));
+}
+
 /// Returns what a law of comments looks at.
 fn comments(text: &str) -> Vec<&str> {
     let contents = text.split('\n').map(|line| Content::new(line).text);

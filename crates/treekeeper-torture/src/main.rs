@@ -44,7 +44,7 @@ struct FaultsArgs {
     /// Plays every frame of one transaction in three ways, and so many of all others.
     #[arg(long)]
     sample: Option<usize>,
-    /// Plays this case alone, as a violation names it: SHAPE/FRAME:MODE[,FRAME:MODE]/survives|dies.
+    /// Plays this case alone, as a violation names it: `SHAPE/FRAME:MODE[,FRAME:MODE]/survives|dies`.
     #[arg(long)]
     only: Option<String>,
 }

@@ -190,7 +190,7 @@ struct File {
 }
 
 impl SavedPlan {
-    /// Reads what [`write`] wrote.
+    /// Reads what [`write()`] wrote.
     ///
     /// # Errors
     /// Other JSON, another schema, or content that the digest does not fit.

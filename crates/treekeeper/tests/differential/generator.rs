@@ -9,8 +9,8 @@ use memkeeper::database::{
 use memkeeper::wire::Operation;
 use memkeeper::wire::client::encode_request;
 
-use super::random::Random;
 use super::sequence::{Action, Leave, ROOT, Return, Sequence, Step};
+use super::support::random::Random;
 
 const CLIENTS_MAX: usize = 3;
 const STEPS_MIN: usize = 20;

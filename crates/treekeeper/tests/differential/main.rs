@@ -10,7 +10,6 @@ mod client;
 mod generator;
 mod pair;
 mod play;
-mod random;
 mod reading;
 mod report;
 mod sequence;

@@ -11,12 +11,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod random;
 mod world;
 
 use std::sync::Arc;
 
-use random::Random;
+use support::random::Random;
 use support::repository::Repository;
 use support::server::Server;
 use treekeeper_core::model::HashKey;

@@ -19,9 +19,9 @@ use treekeeper_core::plan::{BatchLimits, DeleteBudget};
 use treekeeper_core::treefile::ParseLimits;
 use zookeeper_client::{Acl, AuthId, Permission, Stat};
 
-use super::random::Random;
 use super::support::foreign::{Foreign, wait};
 use super::support::mirror::options as git_options;
+use super::support::random::Random;
 use super::support::repository::Repository;
 use super::support::server::Server;
 

@@ -16,6 +16,7 @@ pub mod locks;
 pub mod mirror;
 pub mod original;
 pub mod proxy;
+pub mod random;
 pub mod repository;
 pub mod scene;
 pub mod server;

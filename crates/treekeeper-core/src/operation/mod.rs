@@ -29,7 +29,7 @@ pub use jiff::Timestamp;
 
 use crate::gate::{Policy, Target};
 use crate::layer::{Graft, LayerLimits, Overlay, Rules};
-use crate::model::cluster::{ClusterReading, LockStyle};
+use crate::model::cluster::{ClusterReading, Grants, LockStyle};
 use crate::model::protect::Glob;
 use crate::model::{DataVersion, DesiredTree, Revision, Veil, ZnodePath};
 use crate::plan::{BatchLimits, Counts, DeleteBudget, Plan, Trim};
@@ -308,6 +308,9 @@ pub struct Operation {
     events: Vec<Event>,
     receipt: Receipt,
     policy: Policy,
+    /// What this very run was granted, whatever commit it turns to; the policy and the options may hold more, which
+    /// an earlier run left in the cluster for one commit.
+    asked: Grants,
     /// The data version of the None that `--force` has seen before it began.
     stop_seen: Option<DataVersion>,
     cluster: Option<ClusterReading>,
@@ -372,6 +375,13 @@ impl Operation {
     }
 
     fn new(goal: Goal, context: Context, policy: Policy) -> Operation {
+        let asked = Grants {
+            commit: String::new(),
+            allow_delete: context.allow_delete,
+            allow_rewind: policy.any_history,
+            adopt: policy.adopt,
+            prune_roots: matches!(&goal, Goal::Sync(options) if options.prune_roots),
+        };
         Operation {
             goal,
             context,
@@ -383,6 +393,7 @@ impl Operation {
             events: Vec::new(),
             receipt: Receipt::default(),
             policy,
+            asked,
             stop_seen: None,
             cluster: None,
             target: None,

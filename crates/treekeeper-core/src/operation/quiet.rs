@@ -4,10 +4,20 @@
 
 use std::sync::Arc;
 
+use super::transaction::is_pinned_at;
 use super::{Bump, Commitment, Goal, Mode, Op, Operation, Transaction};
-use crate::model::cluster::{ClusterState, HostsNode};
+use crate::model::cluster::{ClusterState, HostsNode, Phase};
 use crate::model::{ClusterVersion, DataVersion, Revision};
 use crate::plan::Plan;
+
+/// Tells whether `/hosts`, which names no commit now, named no other than the deployed one before batches were begun.
+fn was_there(state: &ClusterState, deployed: &Revision) -> bool {
+    let from = state.from.as_deref().filter(|_| state.phase == Phase::Applying);
+    match from.and_then(|json| serde_json::from_str(json).ok()) {
+        None | Some(serde_json::Value::Null | serde_json::Value::Bool(false)) => true,
+        Some(version) => version.as_str() == Some(deployed.as_str()),
+    }
+}
 
 impl Operation {
     /// Returns the deployed commit if the commit that is to be synced has its tree, and so `/hosts` stays at it.
@@ -26,11 +36,13 @@ impl Operation {
         };
         // A version that somebody else has set is not left there, nor moved back.
         let is_there = match self.cluster().version() {
-            Ok(ClusterVersion::Paused | ClusterVersion::Stop) => true,
+            Ok(ClusterVersion::Paused | ClusterVersion::Stop) => was_there(state, &deployed),
             Ok(version) => version.is(&deployed),
             Err(_) => false,
         };
-        let is_quiet = options.bump == Bump::Tree && !options.rollback && *target != deployed;
+        // What a rollback that was cut off leads to is named, whatever its tree is: the cluster is pinned at it.
+        let goes_back = options.rollback || is_pinned_at(state, target.as_str());
+        let is_quiet = options.bump == Bump::Tree && !goes_back && *target != deployed;
         (is_quiet && is_same_tree && is_there).then_some(deployed)
     }
 

@@ -293,19 +293,21 @@ impl Operation {
     }
 
     /// Takes up what an operator granted to this very commit before a sync of it was cut off.
+    ///
+    /// It is asked anew for each commit that the sync turns to: what was granted to one is nothing to the next.
     fn grant_again(&mut self) {
-        let Some(state) = self.cluster().state.state() else {
-            return;
-        };
-        let grants = state.grants.clone();
-        if !self.cluster().state.is_applying() || grants.commit != self.target().revision.as_str() {
-            return;
-        }
-        self.policy.adopt |= grants.adopt;
-        self.policy.any_history |= grants.allow_rewind;
-        self.context.allow_delete = self.context.allow_delete.max(grants.allow_delete);
+        let revision = self.target().revision.as_str();
+        let reading = &self.cluster().state;
+        let kept = reading
+            .state()
+            .filter(|state| reading.is_applying() && state.grants.commit == revision)
+            .map(|state| state.grants.clone())
+            .unwrap_or_default();
+        self.policy.adopt = self.asked.adopt || kept.adopt;
+        self.policy.any_history = self.asked.allow_rewind || kept.allow_rewind;
+        self.context.allow_delete = self.asked.allow_delete.max(kept.allow_delete);
         if let Goal::Sync(options) = &mut self.goal {
-            options.prune_roots |= grants.prune_roots;
+            options.prune_roots = self.asked.prune_roots || kept.prune_roots;
         }
     }
 

@@ -79,6 +79,9 @@ impl Checker {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
         let version = text(self.mirror.property(super::HOSTS, "version"));
         let state = |key| self.mirror.property(STATE, key);
+        if text(state("pinned").and_then(|pin| pin.get("commit"))).as_deref() == Some(revision) {
+            return;
+        }
         let deployed = text(state("commit"));
         let (Some(deployed), true) = (deployed.clone(), version == deployed) else {
             return;

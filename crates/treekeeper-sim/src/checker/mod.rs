@@ -256,10 +256,12 @@ impl Checker {
         match self.sessions.get(&transaction.session.0).copied() {
             Some(Who::Treekeeper(operation)) => {
                 let is_real = self.judge(operation, transaction);
+                // A commit is noted at a version that stays: whatever others did to the tree meanwhile stays too.
+                let is_note = self.is_note(transaction);
                 self.apply(transaction);
                 if is_real && self.records[operation.0].permit.is_edit {
                     self.mirror.touch(transaction);
-                } else if is_real {
+                } else if is_real && !is_note {
                     self.judge_whole(operation);
                 }
             }

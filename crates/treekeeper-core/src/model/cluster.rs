@@ -457,12 +457,13 @@ impl ClusterReading {
         note.is_of(self.hosts_node.as_ref()?).then_some(note)
     }
 
-    /// Returns the commit that the cluster runs: the state's, else `/hosts`' version if it is a commit id.
+    /// Returns the commit that the cluster runs: the state's, else the one that `/hosts` names, else the one that it
+    /// named before batches were begun.
     pub fn deployed(&self) -> Option<Revision> {
         let state = self.state.state();
         state
             .and_then(ClusterState::revision)
-            .or_else(|| state?.version_before()?.revision())
             .or_else(|| self.version().ok()?.revision())
+            .or_else(|| state?.version_before()?.revision())
     }
 }

@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use super::transaction::is_pinned_at;
 use super::{Bump, Commitment, Goal, Mode, Op, Operation, Transaction};
-use crate::model::cluster::{ClusterState, HostsNode, Phase};
+use crate::model::cluster::{ClusterState, HostsNode};
 use crate::model::{ClusterVersion, DataVersion, Revision};
 use crate::plan::Plan;
 
 /// Tells whether `/hosts`, which names no commit now, named no other than the deployed one before batches were begun.
 fn was_there(state: &ClusterState, deployed: &Revision) -> bool {
-    let from = state.from.as_deref().filter(|_| state.phase == Phase::Applying);
-    match from.and_then(|json| serde_json::from_str(json).ok()) {
-        None | Some(serde_json::Value::Null | serde_json::Value::Bool(false)) => true,
-        Some(version) => version.as_str() == Some(deployed.as_str()),
+    match state.version_before() {
+        None | Some(ClusterVersion::Stop | ClusterVersion::Paused) => true,
+        Some(version) => version.is(deployed),
     }
 }
 

@@ -175,13 +175,10 @@ impl Checker {
         self.judge_order(operation, &said);
         self.judge_pin(operation, transaction, &said.revision);
         self.judge_history(operation, transaction, &said.revision, said.is_end);
-        if self.deployed.is_none() && !said.is_end {
+        if !said.is_end {
             // The marker keeps what `/hosts` said before it.
-            self.deployed = self
-                .mirror
-                .property(HOSTS, "version")
-                .and_then(Value::as_str)
-                .map(str::to_owned);
+            let named = self.mirror.property(HOSTS, "version").and_then(Value::as_str);
+            self.named = named.map(str::to_owned).or(self.named.take());
         }
         for change in &transaction.changes {
             if self.is_of_the_tree(change) {
@@ -277,8 +274,9 @@ impl Checker {
     ///
     /// What is deployed is what a treekeeper deployed last; where none did, what `/hosts` names (DESIGN.md 8).
     fn judge_order(&mut self, operation: Operation, said: &Said) {
-        let version = || self.mirror.property(HOSTS, "version").and_then(Value::as_str);
-        let Some(deployed) = self.deployed.as_deref().or_else(version) else {
+        let version = self.mirror.property(HOSTS, "version").and_then(Value::as_str);
+        let named = version.or(self.named.as_deref());
+        let Some(deployed) = self.deployed.as_deref().or(named) else {
             return;
         };
         if self.repository.get(deployed).is_none() {
@@ -381,6 +379,7 @@ impl Checker {
         let is_gone = |change: &Applied| matches!(change, Applied::Deleted(path) if path == STATE);
         if transaction.changes.iter().any(is_gone) {
             self.deployed = None;
+            self.named = None;
         }
         if !transaction.changes.iter().any(|change| path_of(change) == HOSTS) {
             return;

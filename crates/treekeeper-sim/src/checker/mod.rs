@@ -136,6 +136,8 @@ pub struct Checker {
     granted: Granted,
     /// The commit that a treekeeper last set the version to, as long as the state tells.
     deployed: Option<String>,
+    /// The commit that `/hosts` named last before a marker, while no treekeeper has deployed one.
+    named: Option<String>,
     /// Whether that syncer was treekeeper, and nobody set the version since.
     is_ours: bool,
     /// The last transaction before the tree of the deployed commit was read.
@@ -158,6 +160,7 @@ impl Checker {
             records: Vec::new(),
             granted: Granted::default(),
             deployed: None,
+            named: None,
             is_ours: false,
             observed: 0,
             abandoned: BTreeMap::new(),

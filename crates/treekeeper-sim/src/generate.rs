@@ -196,6 +196,9 @@ fn properties(random: &mut Random) -> Properties {
         let value = match key {
             "password" | "api_token" => Value::from(format!("{CANARY}-{}", random.below(1_000))),
             "type" => Value::from(*random.pick(&["service", "queue", "it's"])),
+            "replicas" if random.text_bytes() > 0 => {
+                Value::from("x".repeat(random.text_bytes() + random.below(100) as usize))
+            }
             "replicas" => Value::from(random.below(100)),
             _ => value(random),
         };

@@ -1,6 +1,7 @@
-//! Plays seeds: `treekeeper-sim [--seeds N] [--first SEED] [--seed S --trace]`.
+//! Plays seeds: `treekeeper-sim [--seeds N] [--first SEED] [--seed S --trace] [--bug BUG]`.
 
 use clap::Parser;
+use treekeeper_sim::sabotage::Bug;
 use treekeeper_sim::{Options, programme};
 
 /// Plays seeds of the simulator until one shows something wrong.
@@ -21,13 +22,16 @@ struct Arguments {
     /// Goes on after a violation.
     #[arg(long)]
     all: bool,
+    /// Plays with this bug on purpose, which must show.
+    #[arg(long, value_enum)]
+    bug: Option<Bug>,
 }
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let options = Options {
+        bug: arguments.bug,
         is_printed: arguments.trace,
-        ..Options::default()
     };
     let (first, seeds) = match arguments.seed {
         Some(seed) => (seed, 1),

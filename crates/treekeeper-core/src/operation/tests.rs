@@ -24,6 +24,7 @@ use crate::treefile::SourceFile;
 
 const OLD: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const NEW: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+const LATER: &str = "dddddddddddddddddddddddddddddddddddddddd";
 const ROOT: &str = "cccccccccccccccccccccccccccccccccccccccc";
 const SYNC: &str = "5555";
 
@@ -194,7 +195,7 @@ impl World {
 }
 
 fn words(text: &str) -> String {
-    [(OLD, "OLD"), (NEW, "NEW"), (ROOT, "ROOT")]
+    [(OLD, "OLD"), (NEW, "NEW"), (LATER, "LATER"), (ROOT, "ROOT")]
         .iter()
         .fold(text.to_owned(), |text, (id, word)| {
             // Messages show the first twelve digits.

@@ -109,6 +109,16 @@ pub async fn give_back(session: &Session, candidates: &mut Vec<ZnodePath>) -> Re
     Ok(())
 }
 
+/// Creates candidates under the names that they had, which no adapter may do ([`Bug::SecondSession`]).
+pub async fn make_anew(session: &Session, candidates: &[ZnodePath]) {
+    for candidate in candidates {
+        let create = Create::open(candidate.as_str(), b"somebody", CreateMode::Ephemeral);
+        let _ = session
+            .repeat("creating", candidate.as_str(), Request::Create(create))
+            .await;
+    }
+}
+
 /// Creates our node in the queue; after a broken connection looks for it before creating another.
 async fn create_candidate(session: &mut Session, queue: Queue) -> Result<ZnodePath, Trouble> {
     let mut id = session.world().draw(|random| random.hexadecimal(32));

@@ -217,7 +217,7 @@ impl Driver<'_> {
         })
     }
 
-    /// The bug: when the session is lost, the sync opens another one and a lock with it, and goes on.
+    /// The bug: when the session is lost, the sync opens another one, makes its candidates anew, and goes on.
     async fn second_session(&mut self, answer: &CommitAnswer) {
         let is_lost = matches!(answer, CommitAnswer::Unknown(_)) && self.session.is_over();
         if self.drive.access.bug != Some(Bug::SecondSession) || !is_lost {
@@ -225,6 +225,7 @@ impl Driver<'_> {
         }
         if let Ok(session) = Session::open(&self.drive.access).await {
             self.session = session;
+            lock::make_anew(&self.session, &self.candidates).await;
         }
     }
 

@@ -277,6 +277,53 @@ fn a_grant_counts_again_for_the_commit_that_it_was_given_for() {
 }
 
 #[test]
+fn a_grant_for_one_commit_is_nothing_to_the_one_that_the_sync_turns_to() {
+    let mut state = applying("dead", 1, 2);
+    state.grants.commit = NEW.to_owned();
+    state.grants.allow_delete = Some(2);
+    let mut later = state.clone();
+    later.commit = Some(LATER.to_owned());
+    let world = World {
+        live: live(&[("/a", ""), ("/a/x", ""), ("/a/y", "")]),
+        ..first(cluster("{\"version\":false}", state))
+    };
+    let fetched = |id: &str| Answer::Fetched {
+        revision: revision(id),
+        repository: revision(ROOT),
+    };
+    let world = world
+        .reading(cluster("{\"version\":false}", later))
+        .answers([
+            ("fetch", fetched(NEW)),
+            ("relate", Answer::Relation(Relation::Forward)),
+            ("relate", Answer::Relation(Relation::Unknown)),
+            ("fetch", fetched(LATER)),
+        ]);
+    let strict = |_: &mut SyncOptions, context: &mut Context| {
+        context.delete_budget = DeleteBudget {
+            znodes_max: 1,
+            percent_max: 0,
+        };
+    };
+    insta::assert_snapshot!(world.sync_with(strict), @"
+    read fetch relate files read prepare lock read relate fetch files read prepare read observe release
+    refused: the plan deletes 2 znodes, the budget is 1 of 3 managed ones
+    ");
+}
+
+#[test]
+fn what_hosts_names_comes_before_what_it_named_before_batches() {
+    let mut state = applying("dead", 1, 2);
+    (state.commit, state.from) = (None, Some(format!("\"{OLD}\"")));
+    let deployed = |version: &str| {
+        let reading = cluster(&format!("{{\"version\":{version}}}"), state.clone());
+        reading.deployed().map(|revision| revision.to_string())
+    };
+    assert_eq!(deployed("false").as_deref(), Some(OLD));
+    assert_eq!(deployed(&format!("\"{LATER}\"")).as_deref(), Some(LATER));
+}
+
+#[test]
 fn a_lock_that_is_held_ends_it() {
     let world = World {
         lock: LockAnswer::Busy(Failure::new("somebody")),

@@ -95,6 +95,28 @@ fn a_version_that_somebody_else_set_is_not_moved_back() {
 }
 
 #[test]
+fn a_version_that_somebody_else_set_before_batches_is_not_moved_back() {
+    let cut = |from: &str| {
+        let mut world = same_tree("false", |state| {
+            let digest = state.tree_sha256.take();
+            *state = applying("dead", 1, 2);
+            (state.tree_sha256, state.from) = (digest, Some(from.to_owned()));
+        });
+        world.play(by_tree);
+        written(&world.commitments[0]).commit
+    };
+    assert_eq!(cut("\"by hand\"").as_deref(), Some(NEW));
+    assert_eq!(cut(&at_old()).as_deref(), Some(OLD));
+}
+
+#[test]
+fn a_rollback_that_was_cut_off_ends_at_its_commit_whatever_the_tree_is() {
+    let mut world = same_tree("false", |state| state.pinned = Some(pin(NEW)));
+    world.play(by_tree);
+    assert_eq!(written(&world.commitments[0]).commit.as_deref(), Some(NEW));
+}
+
+#[test]
 fn a_repair_at_a_quiet_commit_goes_back_to_the_deployed_version_also_in_batches() {
     let mut world = same_tree("false", |_| {});
     world.live = live(&[("/a", "{\"v\":1}"), ("/a/extra", "")]);

@@ -98,7 +98,8 @@ impl Checker {
         }
     }
 
-    fn have_one_tree(&mut self, one: &str, other: &str) -> bool {
+    /// Tells whether two commits mean the same tree.
+    pub(super) fn have_one_tree(&mut self, one: &str, other: &str) -> bool {
         let mut tree = |revision: &str| {
             let meaning = self.meaning(revision)?;
             let roots: std::collections::BTreeSet<String> =

@@ -191,6 +191,7 @@ impl Checker {
                 record.is_superseded |= record.step.take().is_some();
             }
         }
+        let is_granted_to = self.is_granted_to(&said.revision);
         let record = &mut self.records[operation.0];
         if said.is_end {
             record.ends += 1;
@@ -198,7 +199,7 @@ impl Checker {
             self.granted = Granted::default();
         } else {
             record.step = Some((said.step, said.steps));
-            if self.granted.revision != said.revision {
+            if !is_granted_to {
                 self.granted = Granted {
                     revision: said.revision.clone(),
                     ..Granted::default()
@@ -274,6 +275,7 @@ impl Checker {
     ///
     /// What is deployed is what a treekeeper deployed last; where none did, what `/hosts` names (DESIGN.md 8).
     fn judge_order(&mut self, operation: Operation, said: &Said) {
+        let is_granted_to = self.is_granted_to(&said.revision);
         let version = self.mirror.property(HOSTS, "version").and_then(Value::as_str);
         let named = version.or(self.named.as_deref());
         let Some(deployed) = self.deployed.as_deref().or(named) else {
@@ -283,7 +285,7 @@ impl Checker {
             return;
         }
         let is_granted = self.records[operation.0].permit.any_history
-            || (self.granted.any_history && self.granted.revision == said.revision);
+            || (self.granted.any_history && is_granted_to);
         let lies = self.repository.lies(&said.revision, deployed);
         if matches!(lies, Lies::Before | Lies::Apart) && !is_granted {
             let what = format!(
@@ -294,12 +296,19 @@ impl Checker {
         }
     }
 
+    /// Tells whether what a cut sync was granted counts for a commit: the same one, or one with the same tree, of which
+    /// either may be named where only trees move the version.
+    fn is_granted_to(&mut self, revision: &str) -> bool {
+        let granted = self.granted.revision.clone();
+        granted == revision || self.have_one_tree(&granted, revision)
+    }
+
     /// I8, I7: a change is what the commit calls for, and the node differed.
     fn judge_change(&mut self, operation: Operation, change: &Applied, said: &Said) {
         let path = path_of(change).to_owned();
         self.judge_blind(operation, change);
         let prunes = self.records[operation.0].permit.prune_roots
-            || (self.granted.prune_roots && self.granted.revision == said.revision);
+            || (self.granted.prune_roots && self.is_granted_to(&said.revision));
         let old = self.mirror.nodes.get(&path).cloned();
         let Some(meaning) = self.meaning(&said.revision) else {
             return;

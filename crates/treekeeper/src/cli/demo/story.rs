@@ -111,9 +111,13 @@ pub const STORY: &[Chapter] = &[
     },
     Chapter {
         title: "Going back",
-        why: "The bigger pool was a mistake: revert it in git, and sync as always.",
+        why: "The bigger pool was a mistake: go back at once, and mend it in git in your own time.",
         acts: &[
+            Run("treekeeper rollback 1", All, Exit::Done),
+            Converge("web-1 follows"),
+            Run("treekeeper sync", Last(3), Exit::Refused),
             Run("git revert --no-edit HEAD", First(1), Exit::Done),
+            Run("treekeeper unpin", All, Exit::Done),
             Run("treekeeper sync", Last(1), Exit::Done),
             Converge("web-1 follows"),
             Run("treekeeper status", All, Exit::Done),

@@ -177,13 +177,33 @@ fn the_whole_story() {
        Synced to 7e2d130a2ea5: 0 created, 1 changed, 0 deleted in 1 transaction.
 
     7. Going back
-       The bigger pool was a mistake: revert it in git, and sync as always.
+       The bigger pool was a mistake: go back at once, and mend it in git in your own time.
+       $ treekeeper rollback 1
+       INFO VCS Version: HEX
+       INFO ZK Version: HEX
+       INFO Version mismatch detected, resyncing
+       INFO Importing shop.zk
+       ~ /shop/database
+           ~ pool = 20 -> 10
+       Plan: 0 to create, 1 to change, 0 to delete (1 transaction, 63 bytes).
+       Rolled back to dd41396ab4cf: 0 created, 1 changed, 0 deleted in 1 transaction.
+       The cluster is pinned at dd41396ab4cf: a plain sync is refused.
+       hint: `treekeeper unpin` lets the next sync go on to the newest commit
+       # web-1 follows
+       $ treekeeper sync
+       ...
+       refused[TK1006]: the cluster is pinned at dd41396ab4cf by MACHINE since TIME
+       hint: whoever pinned it knows why; an operator lifts it with `treekeeper unpin`, and the next sync then goes on to the newest commit
+       # exit code 3
        $ git revert --no-edit HEAD
        [main 0d4e8cd] Revert "A bigger pool"
        ...
+       $ treekeeper unpin
+       Unpinned: it was pinned at dd41396ab4cf by MACHINE since TIME.
+       The next sync goes on to the newest commit.
        $ treekeeper sync
        ...
-       Synced to 0d4e8cd6f696: 0 created, 1 changed, 0 deleted in 1 transaction.
+       Synced to 0d4e8cd6f696: 0 created, 0 changed, 0 deleted in 1 transaction.
        # web-1 follows
        $ treekeeper status
        Converged: 1 of 1 hosts at 0d4e8cd6f696.

@@ -115,7 +115,7 @@ pub const STORY: &[Chapter] = &[
         acts: &[
             Run("treekeeper rollback 1", All, Exit::Done),
             Converge("web-1 follows"),
-            Run("treekeeper sync", Last(3), Exit::Refused),
+            Run("treekeeper sync", Last(2), Exit::Refused),
             Run("git revert --no-edit HEAD", First(1), Exit::Done),
             Run("treekeeper unpin", All, Exit::Done),
             Run("treekeeper sync", Last(1), Exit::Done),

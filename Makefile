@@ -3,11 +3,11 @@
 
 # Arguments: make bench BENCH="10000 --runs 3 --strict". The table, target/bench.json and target/bench.svg.
 bench:
-	cargo bench --locked -p treekeeper --bench budgets -- --json "$(CURDIR)/target/bench.json" --svg "$(CURDIR)/target/bench.svg" $(BENCH)
+	scripts/bench --json target/bench.json --svg target/bench.svg $(BENCH)
 
 # One part by itself, such as make bench-read; make bench-help lists them.
 bench-%:
-	cargo bench --locked -p treekeeper --bench budgets -- --part $* $(BENCH)
+	scripts/bench --part $* $(BENCH)
 
 build:
 	cargo build --locked

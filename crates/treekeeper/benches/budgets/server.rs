@@ -1,5 +1,6 @@
 //! Reading and writing a real server: our adapter against a socket with ready-made frames, turn by turn.
 
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
@@ -12,6 +13,7 @@ use crate::Options;
 use crate::measure::{Budget, Report, Samples, timed};
 use crate::raw::{self, Fence, Raw};
 use crate::support::foreign::Foreign;
+use crate::support::locks::python;
 use crate::support::zookeeper::ZooKeeper;
 
 const READ_OPERATIONS: usize = 1_000;
@@ -228,28 +230,54 @@ fn read_frames(connect: &str, desired: &DesiredTree) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Measures the original's pattern on some nodes of the tree at `connect` and returns the seconds for all of them.
+/// Returns the seconds that the original's pattern would take for the whole tree, one request after the other: as
+/// kazoo sends them, which the original used, and as frames that were made beforehand.
 ///
-/// The data are set to what they are.
-pub fn sequential(connect: &str, desired: &DesiredTree) -> f64 {
-    let (address, chroot) = split(connect);
+/// Some nodes are asked for, and set to what they are; all of them would take minutes.
+pub fn sequential(connect: &str, desired: &DesiredTree) -> (f64, f64) {
     let tree = &desired.tree;
     let stride = (tree.len() / SEQUENTIAL_SAMPLE).max(1);
-    let mut frames = Vec::new();
-    for node in tree.walk().step_by(stride) {
-        let path = tree.path(node);
-        for opcode in [raw::EXISTS, raw::GET_DATA, raw::SET_DATA, raw::GET_CHILDREN] {
-            frames.push(raw::single(
-                opcode,
-                chroot,
-                path.as_str(),
-                &tree.content(node).data,
-            ));
-        }
-    }
-    let sampled = frames.len() / 4;
-    let mut raw = Raw::connect(address);
-    timed(|| raw.exchange(&frames, 1)).0 * tree.len() as f64 / sampled as f64
+    let sample: Vec<(ZnodePath, &[u8])> = tree
+        .walk()
+        .step_by(stride)
+        .map(|node| (tree.path(node), tree.content(node).data.as_ref()))
+        .collect();
+    let share = tree.len() as f64 / sample.len() as f64;
+    (
+        sequential_by_kazoo(connect, &sample) * share,
+        sequential_by_frames(connect, &sample) * share,
+    )
+}
+
+fn sequential_by_kazoo(connect: &str, sample: &[(ZnodePath, &[u8])]) -> f64 {
+    let nodes: Vec<(&str, &str)> = sample
+        .iter()
+        .map(|(path, data)| (path.as_str(), str::from_utf8(data).expect("generated data is text")))
+        .collect();
+    let mut original = Command::new(python())
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/budgets/original.py"))
+        .arg(connect)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python starts");
+    let input = original.stdin.take().expect("standard input is a pipe");
+    serde_json::to_writer(input, &nodes).expect("it reads its input");
+    let output = original.wait_with_output().expect("it ends");
+    let seconds = String::from_utf8_lossy(&output.stdout);
+    seconds.trim().parse().expect("it prints seconds")
+}
+
+fn sequential_by_frames(connect: &str, sample: &[(ZnodePath, &[u8])]) -> f64 {
+    let (address, chroot) = split(connect);
+    let frames: Vec<_> = sample
+        .iter()
+        .flat_map(|(path, data)| {
+            [raw::EXISTS, raw::GET_DATA, raw::SET_DATA, raw::GET_CHILDREN]
+                .map(|opcode| raw::single(opcode, chroot, path.as_str(), data))
+        })
+        .collect();
+    timed(|| Raw::connect(address).exchange(&frames, 1)).0
 }
 
 /// Splits `HOST:PORT/chroot`.

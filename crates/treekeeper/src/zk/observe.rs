@@ -51,6 +51,8 @@ const SINGLES_IN_FLIGHT_MAX: usize = 64;
 const OPERATION_BYTES: usize = 14;
 /// Bytes of paths in one request; a server drops the connection at 1,048,575 bytes.
 const REQUEST_BYTES_MAX: usize = 512 * 1024;
+/// Changes read back at once: their nodes are held beside the plan.
+const READ_BACK_MAX: usize = 10 * BATCH_OPERATIONS_MAX;
 /// Bytes that one reply should not exceed, by the mean size of what came before.
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -380,10 +382,17 @@ async fn read_one(session: &Session, pending: Pending, path: String) -> Result<(
 
 /// Reads every node that the plan changed and returns the paths of those that are not as it left them.
 pub async fn differing(session: &Session, plan: &Plan) -> Result<Vec<ZnodePath>, ZkError> {
-    let nodes: Vec<ZnodePath> = plan.changes.iter().map(|change| change.path().clone()).collect();
+    let mut differing = Vec::new();
+    for changes in plan.changes.chunks(READ_BACK_MAX) {
+        differing.extend(differing_of(session, changes).await?);
+    }
+    Ok(differing)
+}
+
+async fn differing_of(session: &Session, changes: &[Change]) -> Result<Vec<ZnodePath>, ZkError> {
     let scope = Scope {
         subtrees: Vec::new(),
-        nodes,
+        nodes: changes.iter().map(|change| change.path().clone()).collect(),
     };
     let live_tree = observe(session, &scope, ReadMethod::Batched).await?;
     let is_as_planned = |change: &Change| {
@@ -394,10 +403,6 @@ pub async fn differing(session: &Session, plan: &Plan) -> Result<Vec<ZnodePath>,
             (Some(planned), Some(live)) => *planned == *live.data || decode(planned) == decode(&live.data),
         }
     };
-    Ok(plan
-        .changes
-        .iter()
-        .filter(|change| !is_as_planned(change))
-        .map(|change| change.path().clone())
-        .collect())
+    let differing = changes.iter().filter(|change| !is_as_planned(change));
+    Ok(differing.map(|change| change.path().clone()).collect())
 }

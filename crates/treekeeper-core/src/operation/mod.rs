@@ -257,7 +257,7 @@ pub struct Commitment {
 /// How often a plan is made again when the tree changes under it (RELIABILITY.md F15).
 pub const REPLANS_MAX: usize = 5;
 
-/// How many batches are in flight at once (PERFORMANCE.md 4).
+/// How many batches are in flight at once (docs/performance.md).
 const BATCHES_IN_FLIGHT_MAX: usize = 4;
 
 /// What the operation waits for.

@@ -1,10 +1,11 @@
-//! Reads subtrees as fast as a server lets us: batched multi-reads, two in flight (PERFORMANCE.md 1 and 4).
+//! Reads subtrees as fast as a server lets us: batched multi-reads, a few in flight.
 //!
 //! What is read is not one snapshot: a node that goes while we read is left out, a node that changes afterwards is
 //! caught by the data version that every write carries. No `sync` is sent: it hung on 3.8.0 (ZOOKEEPER-4537); taking
 //! the lock on the same session is the barrier.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use treekeeper_core::model::{
@@ -41,10 +42,14 @@ pub enum ReadMethod {
     Single,
 }
 
-/// Operations of one multi-read: more gain nothing, fewer cost (PERFORMANCE.md 1).
+/// Operations of one multi-read: more gain nothing, fewer cost (docs/performance.md).
 const BATCH_OPERATIONS_MAX: usize = 1_000;
-/// Batches in flight.
+/// Batches in flight on a server that is near: more gain nothing.
 const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// Batches in flight on a server that is far, where they spend most of their time on the way.
+const FAR_BATCHES_IN_FLIGHT_MAX: usize = 8;
+/// A server is far if no answer has come as soon as this.
+const FAR: Duration = Duration::from_millis(4);
 /// Single reads in flight on old servers.
 const SINGLES_IN_FLIGHT_MAX: usize = 64;
 /// Bytes of an operation in a request, besides its path.
@@ -101,6 +106,8 @@ struct Reader<'a> {
     pending: VecDeque<Pending>,
     /// Mean bytes of an answer so far, for the size of the next batch.
     answer_bytes: usize,
+    /// The soonest answer to a batch.
+    soonest: Option<Duration>,
 }
 
 /// Reads what `scope` names.
@@ -127,6 +134,7 @@ pub async fn observe_more(
         tree,
         pending: VecDeque::new(),
         answer_bytes: 256,
+        soonest: None,
     };
     for (paths, descend) in [(&scope.subtrees, true), (&scope.nodes, false)] {
         for path in paths {
@@ -170,7 +178,7 @@ impl Reader<'_> {
         loop {
             // A part batch waits for company unless nothing else is on its way.
             while (in_flight.is_empty() && !self.pending.is_empty())
-                || (in_flight.len() < BATCHES_IN_FLIGHT_MAX && self.pending.len() >= self.batch_operations())
+                || (in_flight.len() < self.in_flight_max() && self.pending.len() >= self.batch_operations())
             {
                 let batch = self.next_batch();
                 in_flight.push(read_batch(self.session, batch));
@@ -185,7 +193,8 @@ impl Reader<'_> {
                     return Err(BatchError::Unknown);
                 }
                 Some((_, Err(error))) => return Err(error),
-                Some((batch, Ok(found))) => {
+                Some((batch, Ok((found, took)))) => {
+                    self.soonest = Some(self.soonest.map_or(took, |soonest| soonest.min(took)));
                     let nodes = batch
                         .pending
                         .iter()
@@ -196,6 +205,13 @@ impl Reader<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn in_flight_max(&self) -> usize {
+        match self.soonest {
+            Some(soonest) if soonest > FAR => FAR_BATCHES_IN_FLIGHT_MAX,
+            _ => BATCHES_IN_FLIGHT_MAX,
         }
     }
 
@@ -306,9 +322,13 @@ enum BatchError {
     Other(ZkError),
 }
 
-async fn read_batch(session: &Session, batch: Batch) -> (Batch, Result<Vec<Found>, BatchError>) {
+/// What a batch found, and how long its answer took.
+type Answered = (Vec<Found>, Duration);
+
+async fn read_batch(session: &Session, batch: Batch) -> (Batch, Result<Answered, BatchError>) {
+    let begin = Instant::now();
     let result = try_batch(session, &batch).await;
-    (batch, result)
+    (batch, result.map(|found| (found, begin.elapsed())))
 }
 
 async fn try_batch(session: &Session, batch: &Batch) -> Result<Vec<Found>, BatchError> {

@@ -62,7 +62,7 @@ impl Default for SessionOptions {
             tls: None,
             credentials: None,
             allow_plaintext: false,
-            // Long enough that a slow diff or a paused machine does not lose the lock (PERFORMANCE.md 4).
+            // Long enough that a slow diff or a paused machine does not lose the lock (docs/performance.md).
             session_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(6),
             request_timeout: Duration::from_secs(60),

@@ -284,8 +284,8 @@ impl Checker {
         if self.repository.get(deployed).is_none() {
             return;
         }
-        let is_granted = self.records[operation.0].permit.any_history
-            || (self.granted.any_history && is_granted_to);
+        let is_granted =
+            self.records[operation.0].permit.any_history || (self.granted.any_history && is_granted_to);
         let lies = self.repository.lies(&said.revision, deployed);
         if matches!(lies, Lies::Before | Lies::Apart) && !is_granted {
             let what = format!(

@@ -8,6 +8,7 @@
 // A baseline that cannot be measured is a broken benchmark, and ends it.
 #![allow(clippy::unwrap_used)]
 
+mod crowd;
 mod delay;
 mod far;
 mod growth;
@@ -175,6 +176,8 @@ fn measure_program(
                 budget,
             );
         }
+        crowd::measure(options, &program, &connect, report);
+        process::run(&mut program.command(&["sync"]));
         program.nothing(report);
         program.start_up(options, report);
     }

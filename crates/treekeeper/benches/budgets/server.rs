@@ -252,10 +252,18 @@ pub fn sequential(connect: &str, desired: &DesiredTree) -> (f64, f64) {
 fn sequential_by_kazoo(connect: &str, sample: &[(ZnodePath, &[u8])]) -> f64 {
     let nodes: Vec<(&str, &str)> = sample
         .iter()
-        .map(|(path, data)| (path.as_str(), str::from_utf8(data).expect("generated data is text")))
+        .map(|(path, data)| {
+            (
+                path.as_str(),
+                str::from_utf8(data).expect("generated data is text"),
+            )
+        })
         .collect();
     let mut original = Command::new(python())
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/budgets/original.py"))
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/benches/budgets/original.py"
+        ))
         .arg(connect)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

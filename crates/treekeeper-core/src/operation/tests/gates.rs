@@ -291,14 +291,12 @@ fn a_grant_for_one_commit_is_nothing_to_the_one_that_the_sync_turns_to() {
         revision: revision(id),
         repository: revision(ROOT),
     };
-    let world = world
-        .reading(cluster("{\"version\":false}", later))
-        .answers([
-            ("fetch", fetched(NEW)),
-            ("relate", Answer::Relation(Relation::Forward)),
-            ("relate", Answer::Relation(Relation::Unknown)),
-            ("fetch", fetched(LATER)),
-        ]);
+    let world = world.reading(cluster("{\"version\":false}", later)).answers([
+        ("fetch", fetched(NEW)),
+        ("relate", Answer::Relation(Relation::Forward)),
+        ("relate", Answer::Relation(Relation::Unknown)),
+        ("fetch", fetched(LATER)),
+    ]);
     let strict = |_: &mut SyncOptions, context: &mut Context| {
         context.delete_budget = DeleteBudget {
             znodes_max: 1,

@@ -2,13 +2,13 @@
 //! that a version always means its whole tree.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::bugs::Binary;
 use crate::client::{Answer, Client, Kind, Trouble};
 use crate::journal;
 use crate::look::{self, HOSTS, Look, Meanings, Version};
@@ -39,6 +39,8 @@ pub struct Amount {
     pub commits: usize,
     /// The longest pause between two edits of one editor.
     pub edit_pause: Duration,
+    /// So many in 400 times that an agent looks, it raises ALL STOP.
+    pub stops: usize,
     /// The seed of edits and moments.
     pub seed: u64,
 }
@@ -58,7 +60,7 @@ struct Stage<'a> {
 }
 
 /// Plays until all commits are made, and judges the log.
-pub fn run(binary: &Path, amount: &Amount) -> Summary {
+pub fn run(binary: &Binary, amount: &Amount) -> Summary {
     let servers = Servers::one();
     let tally = Tally::new("editors");
     let repository = Repository::new();
@@ -246,11 +248,11 @@ impl Stage<'_> {
             let wanted = version(&mut agent);
             let data = format!("{{\"version\": {}}}", wanted.clone().unwrap_or(Value::Null));
             match random.below(400) {
-                0..=1 if wanted.as_ref().is_some_and(Value::is_string) => {
+                chance if chance < self.amount.stops && wanted.as_ref().is_some_and(Value::is_string) => {
                     let _ = agent.set(HOSTS, b"{\"version\": null}", -1);
                     self.tally.note("times that an agent raised ALL STOP");
                 }
-                2..=8 => {
+                390.. => {
                     let _ = agent.close();
                     continue;
                 }

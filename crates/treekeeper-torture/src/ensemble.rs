@@ -1,9 +1,9 @@
 //! T4: three servers, of which some are killed, paused, cut off from their quorum or out of disk, while syncs run on.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::bugs::Binary;
 use crate::random::Random;
 use crate::readers;
 use crate::servers::Servers;
@@ -68,7 +68,7 @@ struct Course {
 }
 
 /// Disturbs the ensemble so often.
-pub fn run(binary: &Path, amount: &Amount) -> Summary {
+pub fn run(binary: &Binary, amount: &Amount) -> Summary {
     let mut servers = Servers::three();
     let tally = Tally::new("ensemble");
     let course = Course::default();

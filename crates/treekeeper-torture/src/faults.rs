@@ -1,11 +1,11 @@
 //! T1 and T2: every frame of a sync meets every fault, alone and in pairs.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::bugs::Binary;
 use crate::client::{Client, Kind};
 use crate::look::{self, Look, Meanings, Version};
 use crate::program::{Ended, Process, Program};
@@ -75,7 +75,7 @@ const DEAD_MODES: [Mode; 6] = [
 ];
 
 /// Plays single faults, or pairs if any are asked for.
-pub fn run(binary: &Path, amount: &Amount) -> Summary {
+pub fn run(binary: &Binary, amount: &Amount) -> Summary {
     let servers = Servers::one();
     let bench = Bench::new(binary, servers.addresses());
     let cases = match &amount.only {
@@ -99,7 +99,7 @@ pub fn run(binary: &Path, amount: &Amount) -> Summary {
 
 /// The server and the shapes.
 struct Bench {
-    binary: PathBuf,
+    binary: Binary,
     address: String,
     prepared: Vec<Prepared>,
     chroots: AtomicU64,
@@ -112,9 +112,9 @@ struct Worker {
 }
 
 impl Bench {
-    fn new(binary: &Path, address: String) -> Bench {
+    fn new(binary: &Binary, address: String) -> Bench {
         let mut bench = Bench {
-            binary: binary.to_owned(),
+            binary: binary.clone(),
             address,
             prepared: Vec::new(),
             chroots: AtomicU64::new(0),
@@ -141,7 +141,9 @@ impl Bench {
     fn prepare(&self, shape: Shape) -> Prepared {
         let repository = Repository::new();
         let connect = self.chroot();
-        let program = Program::new(&self.binary, repository.path(), "", shape.limits, "");
+        // What a case begins with is right, whatever the bug.
+        let honest = Binary::new(&self.binary.path);
+        let program = Program::new(&honest, repository.path(), "", shape.limits, "");
         let mut client = Client::connect(&connect, SESSION).expect("the server takes sessions");
         let mut meanings = Meanings::default();
         let old = shape.old.as_ref().map(|tree| {
@@ -188,7 +190,7 @@ impl Bench {
         let connect = self.chroot();
         let _others = prepared.restore(&connect);
         let program = Program::new(
-            &self.binary,
+            &Binary::new(&self.binary.path),
             prepared.repository.path(),
             "",
             prepared.shape.limits,

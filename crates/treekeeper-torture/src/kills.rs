@@ -1,9 +1,9 @@
 //! T3: processes that are killed or paused at random instants of real syncs.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::bugs::Binary;
 use crate::random::Random;
 use crate::servers::Servers;
 use crate::subject::{Kind, Subject};
@@ -38,7 +38,7 @@ pub struct Amount {
 }
 
 /// Kills and pauses until so many have hit.
-pub fn run(binary: &Path, amount: &Amount) -> Summary {
+pub fn run(binary: &Binary, amount: &Amount) -> Summary {
     let servers = Servers::one();
     let tally = Tally::new("kills");
     let [kills, pauses] = [AtomicUsize::new(0), AtomicUsize::new(0)];

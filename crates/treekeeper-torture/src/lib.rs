@@ -4,6 +4,7 @@
 //! Nothing here uses treekeeper's code: it runs the binary, speaks to the server with a client of its own, and knows
 //! what a commit means from the tree that it was made of.
 
+pub mod bugs;
 mod client;
 pub mod editors;
 pub mod ensemble;
@@ -11,6 +12,7 @@ pub mod faults;
 mod journal;
 pub mod kills;
 mod look;
+mod multi;
 mod program;
 mod proxy;
 mod random;

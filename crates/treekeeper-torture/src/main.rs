@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use treekeeper_torture::bugs::{Binary, Bug};
 use treekeeper_torture::{Summary, editors, ensemble, faults, kills, syncers};
 
 /// Breaks connections, processes and servers under the real treekeeper, and judges what is left.
@@ -13,6 +14,9 @@ struct Arguments {
     /// The treekeeper to put to the test.
     #[arg(long, global = true, default_value = "target/release/treekeeper")]
     binary: PathBuf,
+    /// Gives the treekeeper this bug, which must show.
+    #[arg(long, global = true, value_enum)]
+    bug: Option<Bug>,
     /// The seed of everything random.
     #[arg(long, global = true, default_value_t = 1)]
     seed: u64,
@@ -94,6 +98,9 @@ struct EditorsArgs {
     /// The longest pause between two edits of one of four editors, in milliseconds.
     #[arg(long, default_value_t = 300)]
     edit_pause_ms: u64,
+    /// So many in 400 times that an agent looks, it raises ALL STOP.
+    #[arg(long, default_value_t = 2)]
+    stops: usize,
 }
 
 fn main() -> ExitCode {
@@ -117,7 +124,11 @@ fn main() -> ExitCode {
 }
 
 fn play(arguments: &Arguments) -> Summary {
-    let (binary, seed, threads) = (arguments.binary.as_path(), arguments.seed, arguments.threads);
+    let (seed, threads) = (arguments.seed, arguments.threads);
+    let binary = &Binary {
+        path: arguments.binary.clone(),
+        bug: arguments.bug,
+    };
     let amount = faults::Amount {
         is_whole: true,
         sample: 0,
@@ -166,6 +177,7 @@ fn play(arguments: &Arguments) -> Summary {
             &editors::Amount {
                 commits: part.commits,
                 edit_pause: Duration::from_millis(part.edit_pause_ms),
+                stops: part.stops,
                 seed,
             },
         ),

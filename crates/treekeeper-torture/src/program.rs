@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::bugs::{Binary, Relay};
 use crate::tree::CANARY;
 
 /// How long any command may take, whatever the server does; one that takes longer hangs.
@@ -21,7 +22,7 @@ const HASTY: &str = "hasty.toml";
 
 /// treekeeper with a repository, a mirror, and a home of its own.
 pub struct Program {
-    binary: PathBuf,
+    binary: Binary,
     home: TempDir,
     url: PathBuf,
     runs: AtomicUsize,
@@ -38,6 +39,8 @@ pub struct Running {
     output: PathBuf,
     begun: Instant,
     command: String,
+    /// What makes the treekeeper one with a bug.
+    _relay: Option<Relay>,
 }
 
 /// A run that has ended.
@@ -56,7 +59,7 @@ impl Program {
     ///
     /// `settings` are lines of its configuration's beginning, `limits` of its `[limits]`; `haste` are more of these, for
     /// the runs that meet faults.
-    pub fn new(binary: &Path, repository: &Path, settings: &str, limits: &str, haste: &str) -> Program {
+    pub fn new(binary: &Binary, repository: &Path, settings: &str, limits: &str, haste: &str) -> Program {
         let home = tempfile::Builder::new()
             .prefix("treekeeper-torture-")
             .tempdir()
@@ -66,7 +69,7 @@ impl Program {
             fs::write(home.path().join(name), config).expect("a file can be written");
         }
         Program {
-            binary: binary.to_owned(),
+            binary: binary.clone(),
             home,
             url: repository.to_owned(),
             runs: AtomicUsize::new(0),
@@ -83,10 +86,14 @@ impl Program {
         // A file, not a pipe: children of a killed process would hold a pipe open.
         let output = self.home.path().join(format!("output-{number}"));
         let file = File::create(&output).expect("a file can be made");
-        let child = Command::new(&self.binary)
+        let relay = self.binary.bug.map(|bug| Relay::start(connect, bug));
+        let connect = relay
+            .as_ref()
+            .map_or(connect.to_owned(), |relay| relay.connect(connect));
+        let child = Command::new(&self.binary.path)
             .arg("--config")
             .arg(self.home.path().join(config))
-            .args(["--zookeeper", connect, "--url"])
+            .args(["--zookeeper", &connect, "--url"])
             .arg(&self.url)
             .arg("--tree-directory")
             .arg(self.home.path().join("mirror"))
@@ -105,12 +112,13 @@ impl Program {
             .stdout(file.try_clone().expect("a file handle can be copied"))
             .stderr(file)
             .spawn()
-            .unwrap_or_else(|error| panic!("{} can't be started: {error}", self.binary.display()));
+            .unwrap_or_else(|error| panic!("{} can't be started: {error}", self.binary.path.display()));
         Running {
             process: Process(Arc::new(Mutex::new(child))),
             output,
             begun: Instant::now(),
             command: arguments.join(" "),
+            _relay: relay,
         }
     }
 

@@ -314,7 +314,7 @@ fn carry_replies(pair: Arc<Pair>) {
 }
 
 /// Reads one frame with its length; `None` when the connection is over.
-fn read_frame(mut from: &TcpStream) -> Option<Vec<u8>> {
+pub fn read_frame(mut from: &TcpStream) -> Option<Vec<u8>> {
     let mut frame = vec![0; 4];
     from.read_exact(&mut frame).ok()?;
     let length = usize::try_from(integer(&frame, 0))
@@ -326,7 +326,7 @@ fn read_frame(mut from: &TcpStream) -> Option<Vec<u8>> {
 }
 
 /// Returns the big-endian integer at a place of a frame; -1 where the frame is too short.
-fn integer(frame: &[u8], at: usize) -> i32 {
+pub fn integer(frame: &[u8], at: usize) -> i32 {
     frame
         .get(at..at + 4)
         .and_then(|bytes| bytes.try_into().ok())

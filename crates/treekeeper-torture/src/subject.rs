@@ -1,10 +1,10 @@
 //! A cluster of one syncer: commits follow each other, each sync meets what a part does to it, and all is judged.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::bugs::Binary;
 use crate::client::{Answer, Client};
 use crate::look::{self, Look, Meanings, Version};
 use crate::program::{Ended, Program, Running};
@@ -52,7 +52,7 @@ pub struct Subject {
 
 impl Subject {
     /// Returns a subject with one commit deployed; `haste` are the limits of syncs that meet faults.
-    pub fn new(binary: &Path, connect: &str, kind: Kind, haste: &str) -> Subject {
+    pub fn new(binary: &Binary, connect: &str, kind: Kind, haste: &str) -> Subject {
         let repository = Repository::new();
         let limits = if kind == Kind::Batched { shapes::SMALL } else { "" };
         let mut subject = Subject {

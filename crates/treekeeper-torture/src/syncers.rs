@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::bugs::Binary;
 use crate::client::Client;
 use crate::journal;
 use crate::look::LOCK;
@@ -51,7 +52,7 @@ struct Told {
 
 /// One round: a server, a cluster, and what all threads share.
 struct Round<'a> {
-    binary: &'a Path,
+    binary: &'a Binary,
     amount: &'a Amount,
     number: usize,
     connect: String,
@@ -63,7 +64,7 @@ struct Round<'a> {
 }
 
 /// Plays the rounds, each on a server of its own.
-pub fn run(binary: &Path, amount: &Amount) -> Summary {
+pub fn run(binary: &Binary, amount: &Amount) -> Summary {
     let tally = Tally::new("syncers");
     for (number, syncers) in amount.rounds.iter().enumerate() {
         let servers = Servers::one();

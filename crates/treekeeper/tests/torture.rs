@@ -7,13 +7,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use treekeeper_torture::bugs::{Binary, Bug};
 use treekeeper_torture::{Summary, editors, ensemble, faults, kills, syncers};
 
 /// Any seed will do; with a fixed one a failure can be played again.
 const SEED: u64 = 1;
 
-fn binary() -> &'static Path {
+fn path() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_treekeeper"))
+}
+
+fn binary() -> Binary {
+    Binary::new(path())
 }
 
 /// Fails on any violation, and on a run that tried less than it was to.
@@ -27,7 +32,7 @@ fn expect(summary: &Summary, cases: usize, faults: usize) {
     );
 }
 
-fn faults(sample: usize, pairs: usize) -> Summary {
+fn faults(binary: &Binary, sample: usize, pairs: usize) -> Summary {
     let amount = faults::Amount {
         is_whole: false,
         sample,
@@ -36,19 +41,19 @@ fn faults(sample: usize, pairs: usize) -> Summary {
         threads: 4,
         only: None,
     };
-    faults::run(binary(), &amount)
+    faults::run(binary, &amount)
 }
 
 #[test]
 fn every_frame_of_a_sync_meets_faults() {
     // A sync of one transaction has at least ten frames, and each meets three.
-    expect(&faults(90, 0), 120, 120);
+    expect(&faults(&binary(), 90, 0), 120, 120);
 }
 
 #[test]
 fn pairs_of_faults_are_survived() {
     // The second of a pair may come after the sync has ended.
-    expect(&faults(0, 40), 40, 40);
+    expect(&faults(&binary(), 0, 40), 40, 40);
 }
 
 #[test]
@@ -59,7 +64,7 @@ fn kills_and_pauses_leave_nothing_half_done() {
         seed: SEED,
         threads: 4,
     };
-    expect(&kills::run(binary(), &amount), 58, 58);
+    expect(&kills::run(&binary(), &amount), 58, 58);
 }
 
 #[test]
@@ -68,18 +73,21 @@ fn servers_of_an_ensemble_come_and_go() {
         cycles: 6,
         seed: SEED,
     };
-    expect(&ensemble::run(binary(), &amount), 18, 6);
+    expect(&ensemble::run(&binary(), &amount), 18, 6);
 }
 
 #[test]
 fn rivals_exclude_each_other_by_the_servers_own_log() {
-    let amount = syncers::Amount {
+    expect(&syncers::run(&binary(), &rivals()), 20, 1);
+}
+
+fn rivals() -> syncers::Amount {
+    syncers::Amount {
         rounds: vec![3],
         commits: 20,
         seed: SEED,
         python: python(),
-    };
-    expect(&syncers::run(binary(), &amount), 20, 1);
+    }
 }
 
 #[test]
@@ -87,9 +95,36 @@ fn editors_and_agents_never_see_a_torn_tree() {
     let amount = editors::Amount {
         commits: 20,
         edit_pause: Duration::from_millis(300),
+        stops: 2,
         seed: SEED,
     };
-    expect(&editors::run(binary(), &amount), 20, 20);
+    expect(&editors::run(&binary(), &amount), 20, 20);
+}
+
+/// Fails unless a treekeeper with a bug on purpose is caught, by the law that it breaks.
+fn expect_caught(bug: Bug, law: &str, play: impl Fn(&Binary) -> Summary) {
+    let summary = play(&Binary::with(path(), bug));
+    let named = format!(" {law}: ");
+    let caught = summary.violations.iter().find(|line| line.contains(&named));
+    match caught {
+        Some(line) => println!("bug on purpose {bug:?}: {line}"),
+        None => panic!("{bug:?} breaks {law}, which nobody saw: {}", summary.line),
+    }
+}
+
+#[test]
+fn a_treekeeper_without_a_fence_is_caught() {
+    expect_caught(Bug::NoFence, "I3", |binary| syncers::run(binary, &rivals()));
+}
+
+#[test]
+fn a_treekeeper_that_names_the_commit_too_early_is_caught() {
+    expect_caught(Bug::VersionFirst, "I2", |binary| faults(binary, 40, 0));
+}
+
+#[test]
+fn a_treekeeper_that_cannot_delete_is_caught() {
+    expect_caught(Bug::DeletesFromTheRoot, "I1", |binary| faults(binary, 40, 0));
 }
 
 /// Returns a Python that has kazoo, as the tests of locks do.

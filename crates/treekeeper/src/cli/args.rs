@@ -263,6 +263,9 @@ pub struct SyncArgs {
     /// in it
     #[arg(long, requires = "dry_run")]
     pub check: bool,
+    /// How to show the plan of a dry run [default: text]
+    #[arg(long, value_name = "FORMAT", requires = "dry_run")]
+    pub format: Option<PlanFormatArg>,
     /// Sync in spite of ALL STOP and of hosts that have not converged; never lifts the lock, the delete budget or
     /// history
     #[arg(short, long)]

@@ -15,9 +15,9 @@ use treekeeper_core::treefile::{self, SourceFile, expression};
 
 use super::args::{ImportArgs, LinkArgs, SetArgs};
 use super::data::{link_problem, resolved, znode_path};
-use super::plan::{print_json, print_plan};
 use super::progress;
 use super::setup::{Setup, teller, tree_limits};
+use super::show::{self, View};
 use super::sync::applied;
 use super::ui::{self, Exit, Problem};
 use crate::zk;
@@ -52,10 +52,8 @@ pub fn import(setup: &Setup, options: &ImportArgs) -> Result<Exit, Problem> {
         edit: Edit::Tree(graft, trim),
     };
     let receipt = run(setup, edit, options.lock_wait, options.allow_delete)?;
-    if setup.json {
-        print_json(setup, &receipt, false)?;
-    } else if receipt.plan.is_some() && options.dry_run {
-        print_plan(setup, &receipt, false)?;
+    if setup.json || (options.dry_run && receipt.plan.is_some()) {
+        show::receipt(setup, &receipt, &View::plain(setup))?;
     }
     Ok(end(setup, &receipt))
 }

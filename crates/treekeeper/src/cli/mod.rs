@@ -35,6 +35,7 @@ mod private_file;
 mod progress;
 mod sarif;
 mod setup;
+mod show;
 mod snapshot;
 mod status;
 mod sync;

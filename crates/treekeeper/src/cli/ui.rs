@@ -468,7 +468,7 @@ pub fn rehearsal(receipt: &Receipt, is_json: bool) -> Result<Option<Exit>, Probl
 }
 
 /// Returns `The server would accept it: 1 transaction, 12 operations.`
-fn accepted(found: &Rehearsal) -> String {
+pub fn accepted(found: &Rehearsal) -> String {
     if found.transactions == 0 {
         return "There is nothing to ask the server: a sync would write nothing.".to_owned();
     }

@@ -21,6 +21,7 @@ mod escapes;
 mod explain;
 mod fmt;
 mod foreground;
+mod formats;
 mod help;
 mod history;
 mod lock;

@@ -47,7 +47,7 @@ pub struct PlanArgs {
     pub show_secrets: bool,
 }
 
-/// How `plan` shows it.
+/// How `plan`, `diff` and dry runs show a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormatArg {
     /// For people

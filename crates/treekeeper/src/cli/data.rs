@@ -3,7 +3,7 @@
 //! These print data, secrets included: that is what they are for.
 
 use treekeeper_core::model::links::{self, LinkError};
-use treekeeper_core::model::{LiveTree, Text, Value, ZnodePath, printable, write_json};
+use treekeeper_core::model::{LiveTree, Text, Value, ZnodePath, printable, quoted, write_json};
 use treekeeper_core::operation::Scope;
 use treekeeper_core::treefile::{PrintOptions, live_to_json, print};
 
@@ -189,7 +189,7 @@ pub fn link_problem(error: &LinkError) -> Problem {
 /// Returns the path that a user typed; repeated and trailing slashes are dropped, as the original's client does.
 pub fn znode_path(text: &str) -> Result<ZnodePath, Problem> {
     let wrong = |error: &dyn std::fmt::Display| {
-        Problem::usage(format!("{:?} is not a znode's path: {error}", printable(text)))
+        Problem::usage(format!("{} is not a znode's path: {error}", quoted(text)))
     };
     if !text.starts_with('/') {
         return Err(wrong(&"it does not start with /"));
@@ -204,7 +204,7 @@ fn checked(text: &str) -> Result<String, Problem> {
         return Ok(text.to_owned());
     }
     Err(Problem::usage(format!(
-        "{:?} is not a znode's path: it does not start with /",
-        printable(text)
+        "{} is not a znode's path: it does not start with /",
+        quoted(text)
     )))
 }

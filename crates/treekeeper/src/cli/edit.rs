@@ -8,7 +8,7 @@ use treekeeper_core::gate::Blocker;
 use treekeeper_core::layer::{self, Overlay, merge_at};
 use treekeeper_core::model::links::{self, LinkError};
 use treekeeper_core::model::secret::{MASK, looks_secret};
-use treekeeper_core::model::{RootScope, Text, Value, ZnodePath, printable};
+use treekeeper_core::model::{RootScope, Text, Value, ZnodePath, printable, quoted};
 use treekeeper_core::operation::{Edit, EditOptions, Operation, Outcome, Receipt};
 use treekeeper_core::plan::Trim;
 use treekeeper_core::treefile::{self, SourceFile, expression};
@@ -144,8 +144,8 @@ pub fn link(setup: &Setup, options: &LinkArgs) -> Result<Exit, Problem> {
         }
         _ => {
             return Err(Problem::usage(format!(
-                "{:?} does not name a link: give the path of a znode, a slash, and the link's name",
-                printable(&options.source)
+                "{} does not name a link: give the path of a znode, a slash, and the link's name",
+                quoted(&options.source)
             )));
         }
     };
@@ -224,16 +224,16 @@ fn reserved(path: &ZnodePath) -> Problem {
 /// Reads `KEY=EXPR`, the expression as in a tree file; what looks like a secret is never told.
 fn property(text: &str, secrets: &[String]) -> Result<(Text, Value), Problem> {
     let shown = if looks_secret(text, secrets) {
-        MASK.into()
+        quoted(MASK)
     } else {
-        printable(text)
+        quoted(text)
     };
     let Some((key, source)) = text.split_once('=') else {
-        return Err(Problem::usage(format!("{shown:?} is not of the form KEY=EXPR")));
+        return Err(Problem::usage(format!("{shown} is not of the form KEY=EXPR")));
     };
     let key = key.trim();
     if key.is_empty() || key.contains(char::is_whitespace) {
-        return Err(Problem::usage(format!("{shown:?} has no key before the =")));
+        return Err(Problem::usage(format!("{shown} has no key before the =")));
     }
     let value = expression::evaluate(source.trim()).and_then(|value| value.to_property_value(key));
     let value = value.map_err(|error| {

@@ -5,6 +5,7 @@
 use std::fmt::{self, Write};
 
 use treekeeper_core::gate::Blocker;
+use treekeeper_core::model::printable;
 use treekeeper_core::operation::{Failure, Outcome, Receipt, Refusal};
 use treekeeper_core::plan::display::{escaped, summary, write_plan};
 use treekeeper_core::plan::{Change, DisplayOptions, Plan, Secrets};
@@ -111,7 +112,7 @@ fn reasons(title: &str, blockers: &[Blocker], out: &mut String) {
     }
     out.push_str(&format!("\n**{title}**\n\n"));
     for blocker in blockers.iter().take(REASONS_MAX) {
-        let reason = code(&blocker.to_string());
+        let reason = span(&blocker.to_string());
         out.push_str(&format!("- {} {reason}\n", code(blocker.code().0)));
     }
     left_out(blockers.len(), REASONS_MAX, "reason", out);
@@ -119,7 +120,7 @@ fn reasons(title: &str, blockers: &[Blocker], out: &mut String) {
     for blocker in blockers {
         let hint = blocker.hint();
         if !hints.contains(&hint) {
-            out.push_str(&format!("\nHint: {}\n", code(&hint)));
+            out.push_str(&format!("\nHint: {}\n", span(&hint)));
             hints.push(hint);
         }
     }
@@ -127,7 +128,7 @@ fn reasons(title: &str, blockers: &[Blocker], out: &mut String) {
 
 fn warnings(receipt: &Receipt, out: &mut String) {
     for warning in receipt.warnings.iter().take(REASONS_MAX) {
-        out.push_str(&format!("\nWarning: {}\n", code(warning)));
+        out.push_str(&format!("\nWarning: {}\n", span(warning)));
     }
     if receipt.altered_by_hand {
         out.push_str("\nWarning: the version of `/hosts` has been altered by hand since the last sync.\n");
@@ -180,16 +181,21 @@ fn failed(title: &str, failure: &Failure, out: &mut String) {
     out.push_str(&format!(
         "{apart}**{title}**\n\n{}{}\n",
         code_of.unwrap_or_default(),
-        code(&failure.message)
+        span(&failure.message)
     ));
     if let Some(hint) = &failure.hint {
-        out.push_str(&format!("\nHint: {}\n", code(hint)));
+        out.push_str(&format!("\nHint: {}\n", span(hint)));
     }
 }
 
-/// Returns a code span that holds `text`, whatever is in it.
+/// Returns a code span that holds a name, whatever is in it.
 fn code(text: &str) -> String {
-    let text = cut(&escaped(text));
+    span(&escaped(text))
+}
+
+/// Returns a code span that holds a sentence, in which names are escaped already.
+fn span(text: &str) -> String {
+    let text = cut(&printable(text));
     let ticks = "`".repeat(longest_run(&text) + 1);
     let blank = if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() {
         " "

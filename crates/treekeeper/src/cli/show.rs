@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 
 use serde_json::json;
 use treekeeper_core::gate::Blocker;
+use treekeeper_core::model::printable_json;
 use treekeeper_core::operation::{Outcome, Receipt, Refusal, Rehearsal, Stale};
 use treekeeper_core::plan::display::write_plan;
 use treekeeper_core::plan::json as plan_json;
@@ -166,7 +167,8 @@ fn as_json(setup: &Setup, receipt: &Receipt, view: &View<'_>) -> Result<(), Prob
     }
     ui::print_data_with(|mut out| {
         let head = head.to_string();
-        write!(out, "{},\n\"plan\":", head.trim_end_matches('}'))?;
+        let head = printable_json(head.trim_end_matches('}'));
+        write!(out, "{head},\n\"plan\":")?;
         match &receipt.plan {
             Some(plan) => {
                 plan_json::write_drift(&mut out, plan, &receipt.batches, view.touches(receipt), secrets)?;

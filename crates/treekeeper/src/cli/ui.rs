@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use treekeeper_core::gate::Blocker;
-use treekeeper_core::model::unprintable;
+use treekeeper_core::model::printable_json;
 use treekeeper_core::operation::{Event, Failure, Outcome, Receipt, Refusal, Rehearsal, Stale};
 use treekeeper_core::treefile::{Code, Diagnostic};
 
@@ -218,19 +218,8 @@ pub fn print_text(text: &str) -> Result<(), Problem> {
 /// Characters that move the cursor, reorder or hide text are written as JSON's own escapes: a terminal is safe, and a
 /// program reads the same text.
 pub fn print_json(value: &serde_json::Value) -> Result<(), Problem> {
-    let mut text = String::new();
-    for character in format!("{value:#}").chars() {
-        if character != '\n' && unprintable(character) {
-            let units = &mut [0; 2];
-            for unit in character.encode_utf16(units) {
-                text.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            text.push(character);
-        }
-    }
-    text.push('\n');
-    print_bytes(text.as_bytes())
+    let text = format!("{value:#}\n");
+    print_bytes(printable_json(&text).as_bytes())
 }
 
 /// Streams text for people to standard output, with colours only where they are wanted.

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use treekeeper_core::model::protect::{GLOBS_MAX, Glob};
-use treekeeper_core::model::{Revision, printable};
+use treekeeper_core::model::{Revision, printable, quoted};
 use treekeeper_core::operation::Failure;
 use treekeeper_core::treefile::SourceFile;
 
@@ -118,7 +118,7 @@ pub fn globs(texts: &[String]) -> Result<Vec<Glob>, String> {
     let parse = |text: &String| {
         Glob::parse(text).map_err(|error| {
             let shown: String = text.chars().take(100).collect();
-            format!("{shown:?} in `protect`: {error}")
+            format!("{} in `protect`: {error}", quoted(&shown))
         })
     };
     texts.iter().map(parse).collect()

@@ -18,6 +18,7 @@ mod dev_server;
 mod doctor;
 mod drift;
 mod escapes;
+mod escapes_git;
 mod explain;
 mod fmt;
 mod foreground;

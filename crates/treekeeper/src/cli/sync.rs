@@ -97,10 +97,7 @@ pub fn options(setup: &Setup, flags: &SyncArgs, mode: Mode) -> SyncOptions {
         force: flags.force,
         repair: flags.repair,
         rollback: false,
-        bump: match setup.config.bump {
-            Some(BumpKey::Tree) => Bump::Tree,
-            Some(BumpKey::Commit) | None => Bump::Commit,
-        },
+        bump: bump(setup),
         within: None,
         adopt: flags.adopt,
         any_history: flags.allow_rewind || setup.any_history(),
@@ -109,6 +106,14 @@ pub fn options(setup: &Setup, flags: &SyncArgs, mode: Mode) -> SyncOptions {
         overlay: setup.overlay,
         parse_limits,
         layer_limits,
+    }
+}
+
+/// Returns which commits move the version of `/hosts`, as the configuration says.
+pub fn bump(setup: &Setup) -> Bump {
+    match setup.config.bump {
+        Some(BumpKey::Tree) => Bump::Tree,
+        Some(BumpKey::Commit) | None => Bump::Commit,
     }
 }
 

@@ -59,7 +59,7 @@ fn the_file_is_readable_and_for_its_owner() {
     "zookeeper":"SERVER/CHROOT",
     "repository":"<first>",
     "commit":"<second>",
-    "options":{"path":".","overlay":"merge","prune_roots":false},
+    "options":{"path":".","overlay":"merge","prune_roots":false,"bump":"commit"},
     "key":"HEX",
     "hosts":{"version":"<first>","data_version":1},
     "state":{"data_version":1,"czxid":N},

@@ -11,6 +11,7 @@ mod against;
 mod auth;
 mod bad_files;
 mod blame;
+mod canary;
 mod config_show;
 mod data;
 mod demo;

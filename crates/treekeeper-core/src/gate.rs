@@ -75,7 +75,7 @@ pub enum Blocker {
         pin: Pin,
     },
     /// The syncer before used another lock, so that the two would not exclude each other.
-    #[error("earlier syncs of this tree took the {recorded} lock, this one would take the {ours} lock")]
+    #[error("earlier syncs of this tree took {}, this one would take {}", recorded.locks(), ours.locks())]
     OtherLock {
         /// The style in the state.
         recorded: LockStyle,

@@ -19,6 +19,7 @@ mod doctor;
 mod edit;
 mod explain;
 mod fmt;
+mod fold;
 mod history;
 mod interrupt;
 mod letters;

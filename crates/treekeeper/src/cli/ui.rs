@@ -15,7 +15,7 @@ use treekeeper_core::operation::{Event, Failure, Outcome, Receipt, Refusal, Rehe
 use treekeeper_core::treefile::{Code, Diagnostic};
 
 use super::args::ColorArg;
-use super::letters;
+use super::{fold, letters};
 use crate::git::GitError;
 use crate::zk::ZkError;
 
@@ -202,6 +202,16 @@ pub fn say(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", letters::fit(line));
 }
 
+/// Writes a sentence to standard error, folded where a person's terminal ends.
+fn say_folded(line: &str, indent: usize) {
+    match fold::columns_of(&std::io::stderr()) {
+        Some(columns) => fold::fold(line, columns, indent)
+            .iter()
+            .for_each(|line| say(line)),
+        None => say(line),
+    }
+}
+
 /// Prints data on standard output.
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
     let mut out = std::io::stdout().lock();
@@ -298,7 +308,7 @@ pub fn error(message: &str, hint: Option<&str>) {
 /// The code is what `treekeeper explain` takes.
 fn told(word: &str, code: Option<Code>, message: &str, hint: Option<&str>) {
     let code = code.map(|code| format!("[{}]", code.0)).unwrap_or_default();
-    say(&format!("{RED}{word}{code}{RED:#}: {message}"));
+    say_folded(&format!("{RED}{word}{code}{RED:#}: {message}"), 2);
     if let Some(hint) = hint {
         self::hint(hint);
     }
@@ -310,12 +320,12 @@ fn told_failure(word: &str, failure: &Failure) {
 
 /// Writes a warning.
 pub fn warning(message: &str) {
-    say(&format!("{YELLOW}warning{YELLOW:#}: {message}"));
+    say_folded(&format!("{YELLOW}warning{YELLOW:#}: {message}"), 2);
 }
 
 /// Writes a next step.
 pub fn hint(hint: &str) {
-    say(&format!("{DIM}hint:{DIM:#} {hint}"));
+    say_folded(&format!("{DIM}hint:{DIM:#} {hint}"), "hint: ".len());
 }
 
 /// Writes every diagnostic, and how many there are; `then` ends the last line.

@@ -166,7 +166,7 @@ async fn zookeeper(setup: &Setup) -> Vec<Finding> {
     let servers = zk::servers(&options).await;
     let mut findings: Vec<Finding> = servers
         .iter()
-        .map(|(address, facts)| verdict::server(address, facts.as_ref(), options.tls.is_some()))
+        .map(|(address, answer)| verdict::server(address, answer, options.tls.is_some()))
         .collect();
     let started = Instant::now();
     let session = match Session::open(&options).await {

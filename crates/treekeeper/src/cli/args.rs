@@ -311,11 +311,13 @@ pub struct ResumeArgs {
     pub version: Option<String>,
 }
 
+// The path of a znode is `znode` to clap in all that follow: `--path` of every command has the name `path` already.
+
 /// Options of `tree`.
 #[derive(Debug, Args)]
 pub struct TreeArgs {
     /// Where to begin
-    #[arg(default_value = "/")]
+    #[arg(id = "znode", value_name = "PATH", default_value = "/")]
     pub path: String,
     /// Show /zookeeper and /treekeeper too
     #[arg(long)]
@@ -329,7 +331,7 @@ pub struct TreeArgs {
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// Where to begin
-    #[arg(default_value = "/")]
+    #[arg(id = "znode", value_name = "PATH", default_value = "/")]
     pub path: String,
     /// Include ephemeral znodes
     #[arg(short, long)]
@@ -378,6 +380,7 @@ pub struct ImportArgs {
 #[derive(Debug, Args)]
 pub struct GetArgs {
     /// The znode, symbolic links followed
+    #[arg(id = "znode", value_name = "PATH")]
     pub path: String,
     /// One property, property links followed
     pub key: Option<String>,
@@ -387,6 +390,7 @@ pub struct GetArgs {
 #[derive(Debug, Args)]
 pub struct SetArgs {
     /// The znode
+    #[arg(id = "znode", value_name = "PATH")]
     pub path: String,
     /// Properties, each with a value as in a tree file: threads=3, name='x'
     #[arg(required = true, value_name = "KEY=EXPR")]
@@ -412,6 +416,7 @@ pub struct LinkArgs {
 #[derive(Debug, Args)]
 pub struct ResolveArgs {
     /// The path
+    #[arg(id = "znode", value_name = "PATH")]
     pub path: String,
 }
 

@@ -290,6 +290,10 @@ impl GitError {
                 format!("see who holds it: fuser {}.lock", shown(path))
             }
             GitError::FetchFailed { url, detail, .. } => fetch_hint(url, detail),
+            GitError::LimitExceeded { limit: Limit::Idle, .. } => {
+                "the remote said nothing for so long: see whether git itself gets there as this user: git ls-remote URL"
+                    .to_owned()
+            }
             GitError::LimitExceeded { limit, .. } => {
                 let setting = limit.setting()?;
                 format!("if the repository is to be trusted, raise {setting} in [limits] of treekeeper.toml")

@@ -222,3 +222,25 @@ fn a_closed_pipe_is_no_error() {
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn the_path_of_a_znode_and_that_in_the_repository_are_two() {
+    let scene = Scene::synced(&[("a.zk", GOOD)]);
+    let node = |arguments: &[&str]| scene.treekeeper.stdout(arguments);
+    // `--path` names a directory of the repository, which these commands have no use for.
+    assert_eq!(node(&["--path", "trees", "tree"]), node(&["tree"]));
+    assert_eq!(node(&["--path", "trees", "export"]), node(&["export"]));
+    assert_eq!(node(&["get", "/a", "--path", "trees"]), node(&["get", "/a"]));
+    assert_eq!(node(&["--path", "trees", "resolve", "/a"]), "/a\n");
+    scene
+        .treekeeper
+        .run(&["set", "/a", "n=2", "--path", "trees"])
+        .expect(0);
+    for command in ["get", "tree", "export", "set", "resolve", "blame", "diff"] {
+        let help = node(&[command, "--help"]);
+        assert!(
+            help.contains("--path <DIR>") && help.contains("PATH"),
+            "{command}: {help}"
+        );
+    }
+}

@@ -349,7 +349,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write a snapshot for `plan --against` instead, - for standard output: the managed tree, PATH's top-level znode,
-    /// hosts and state, with hashes in place of secrets
+    /// hosts and state, with hashes in place of secrets, and their key: whoever has the file can guess weak secrets
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ephemeral", "name", "plain", "all", "output"])]
     pub snapshot: Option<PathBuf>,
 }

@@ -24,7 +24,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 ///
 /// Not by `{:?}`, which leaves some characters that are not seen, and would escape a second time what is safe already.
 pub fn quoted(text: &str) -> String {
-    format!("\"{}\"", printable(text))
+    format!("\"{}\"", printable(text).replace('"', "\\\""))
 }
 
 /// Returns JSON that means the same, what is not to be printed as it is in JSON's own escapes; line ends stay.
@@ -85,6 +85,12 @@ mod tests {
         assert_eq!(printable("a\x1b[31m\u{202E}b\n"), "a\\u{1b}[31m\\u{202e}b\\n");
         assert!(matches!(printable("plain é"), Cow::Borrowed(_)));
     }
+    #[test]
+    fn quotes_are_not_left_and_nothing_is_escaped_twice() {
+        assert_eq!(quoted("a\u{3164}\"b"), r#""a\u{3164}\"b""#);
+        assert_eq!(quoted(r"a\u{3164}b"), r#""a\u{3164}b""#);
+    }
+
     #[test]
     fn json_means_the_same() {
         let json = serde_json::json!({ "a\u{202e}": "b\u{e0001}\u{ad}\u{9b}\n\u{e9}" });

@@ -28,6 +28,9 @@ pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
     let exit = ui::outcome(&receipt, &setup.config.secrets.names, Blocker::hint);
     if !setup.quiet {
         summary(&receipt, "Synced");
+        if options.prune_roots && !options.repair && matches!(receipt.outcome, Outcome::InSync) {
+            ui::hint("an equal version is not synced again, so nothing was pruned: add `--repair`");
+        }
     }
     Ok(match ui::rehearsal(&receipt, !view.is_text())? {
         Some(refused) if exit == Exit::Done => refused,

@@ -54,7 +54,7 @@ fn a_comment_says_the_sum_first_then_blockers_deletes_and_all_changes() {
 
     - `TK1002` `host web-1 has not converged (old -> <first>)`
 
-    Hint: `` wait until the hosts report the version, or sync without them: `treekeeper sync --force` ``
+    Hint: `` wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync` ``
 
     **Deletes 2 znodes:**
 

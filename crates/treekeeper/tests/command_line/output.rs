@@ -135,7 +135,7 @@ fn quiet_prints_errors_only() {
     assert_snapshot!(scene.refusal(&["sync", "-q"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped by MACHINE since TIME
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_eq!(scene.said(&["-q", "resume"]), "");
     assert_eq!(scene.said(&["-q", "pause"]), "");

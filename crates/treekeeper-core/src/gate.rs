@@ -75,7 +75,7 @@ pub enum Blocker {
         pin: Pin,
     },
     /// The syncer before used another lock, so that the two would not exclude each other.
-    #[error("earlier syncs of this tree took the {recorded} lock, this one would take the {ours} lock")]
+    #[error("earlier syncs of this tree took {}, this one would take {}", recorded.locks(), ours.locks())]
     OtherLock {
         /// The style in the state.
         recorded: LockStyle,
@@ -229,10 +229,10 @@ impl Blocker {
     pub fn hint(&self) -> String {
         match self {
             Blocker::Stopped { .. } => {
-                "an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it"
+                "an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it"
             }
             Blocker::NotConverged { .. } => {
-                "wait until the hosts report the version, or sync without them: `treekeeper sync --force`"
+                "wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync`"
             }
             Blocker::History { .. } => {
                 "if the history was changed on purpose: `treekeeper sync --allow-rewind`"

@@ -140,6 +140,7 @@ fn a_silent_remote_is_killed_with_all_that_it_started() {
     options.limits.idle_max = Some(Duration::from_millis(500));
     insta::assert_snapshot!(told(&Mirror::open(options.clone()).unwrap().fetch().unwrap_err()), @r"
     git ls-remote was stopped: its silence is over the limit of 500ms
+    hint: the remote said nothing for so long: see whether git itself gets there as this user: git ls-remote URL
     ");
     let process = format!("/proc/{}/cmdline", text_of(&pid).trim());
     let killed = Instant::now();

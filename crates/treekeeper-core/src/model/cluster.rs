@@ -135,6 +135,17 @@ pub enum LockStyle {
     Both,
 }
 
+impl LockStyle {
+    /// Returns `the zktools lock`, `the kazoo lock` or `both locks`.
+    pub fn locks(self) -> &'static str {
+        match self {
+            LockStyle::Zktools => "the zktools lock",
+            LockStyle::Kazoo => "the kazoo lock",
+            LockStyle::Both => "both locks",
+        }
+    }
+}
+
 impl fmt::Display for LockStyle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -25,7 +25,7 @@ pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, encode_entries, jso
 pub use data::{NodeData, Properties};
 pub use keyed_hash::{HashKey, hex};
 pub use path::{PathError, RESERVED_ROOTS, ZnodePath, check_name};
-pub use printable::{misleads, printable, unprintable};
+pub use printable::{printable, printable_json, quoted, unprintable};
 pub use shared::{Piece, PieceBuilder, SharedBytes, Span};
 pub use text::Text;
 pub use tree::{DesiredNode, DesiredTree, LiveNode, LiveTree, NodeId, RootScope, Tree};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::printable::unprintable;
+
 /// The top-level nodes that no tree file may define and no import may touch.
 pub const RESERVED_ROOTS: [&str; 6] = [
     "zookeeper",
@@ -32,8 +34,8 @@ pub enum PathError {
 /// Returns an error unless a server takes `name` as one part of a path and a person can read it.
 ///
 /// Refused are what Apache ZooKeeper's PathUtils refuses (empty, `.`, `..`, U+0000-001F, U+007F-009F,
-/// U+D800-F8FF and so every character above U+FFFF, U+FFF0-FFFF) and, on our own account, bidirectional and
-/// zero-width controls (RELIABILITY.md M7).
+/// U+D800-F8FF and so every character above U+FFFF, U+FFF0-FFFF) and, on our own account, what
+/// reorders text or is not seen ([`unprintable`]).
 pub fn check_name(name: &str) -> Result<(), PathError> {
     match name {
         "" => return Err(PathError::EmptyName),
@@ -45,7 +47,7 @@ pub fn check_name(name: &str) -> Result<(), PathError> {
     }
     match name
         .chars()
-        .find(|character| refused_by_servers(*character) || deceives(*character))
+        .find(|character| refused_by_servers(*character) || unprintable(*character))
     {
         Some(character) => Err(PathError::Character(u32::from(character))),
         None => Ok(()),
@@ -54,14 +56,6 @@ pub fn check_name(name: &str) -> Result<(), PathError> {
 
 fn refused_by_servers(character: char) -> bool {
     matches!(u32::from(character), 0..=0x1F | 0x7F..=0x9F | 0xD800..=0xF8FF | 0xFFF0..)
-}
-
-/// Tells whether the character hides or reorders what stands beside it (RELIABILITY.md M7).
-pub(crate) fn deceives(character: char) -> bool {
-    matches!(
-        u32::from(character),
-        0x61C | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x2064 | 0x2066..=0x206F | 0xFEFF
-    )
 }
 
 /// The absolute path of a znode; the root is `/`.

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::path::deceives;
+use super::printable::unprintable;
 use super::{Text, Value};
 
 /// Whether Unicode text is spelled with Python 2's prefix.
@@ -143,7 +143,7 @@ pub fn write_repr_bytes(bytes: &[u8], out: &mut String) {
 
 /// Tells whether a character outside of ASCII can be read for what it is.
 fn visible(character: char) -> bool {
-    !character.is_control() && !character.is_whitespace() && !deceives(character)
+    !character.is_whitespace() && !unprintable(character)
 }
 
 fn quote(bytes: &[u8]) -> char {

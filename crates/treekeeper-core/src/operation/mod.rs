@@ -38,7 +38,7 @@ use crate::treefile::ParseLimits;
 pub use answer::{Answer, CommitAnswer, LockAnswer, OpFault, Verdict};
 pub use outcome::{Event, Failure, FailureKind, Outcome, Receipt};
 pub use rehearse::{Refusal, Rehearsal};
-pub use saved::{Stale, overlay_name};
+pub use saved::{Stale, bump_name, overlay_name};
 pub use sync::unusable;
 
 /// What `sync`, `plan` and their flags ask for.

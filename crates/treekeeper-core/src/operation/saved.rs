@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Failure, OpFault, Operation, Outcome, Request, SyncOptions};
+use super::{Bump, Context, Failure, OpFault, Operation, Outcome, Request, SyncOptions};
 use crate::layer::Overlay;
 use crate::model::cluster::ClusterReading;
 use crate::model::{LiveTree, ZnodePath, printable};
@@ -69,6 +69,14 @@ pub fn overlay_name(overlay: Overlay) -> &'static str {
     }
 }
 
+/// Returns the name by which a saved plan knows which commits move the version of `/hosts`.
+pub fn bump_name(bump: Bump) -> &'static str {
+    match bump {
+        Bump::Commit => "commit",
+        Bump::Tree => "tree",
+    }
+}
+
 impl Operation {
     /// Returns the application of a saved plan that has not begun; what shaped the plan goes over `options`.
     pub fn apply(saved: Arc<SavedPlan>, options: SyncOptions, context: Context) -> Operation {
@@ -76,12 +84,17 @@ impl Operation {
             "replace" => Overlay::Replace,
             _ => Overlay::Merge,
         };
+        let bump = match saved.options.bump.as_str() {
+            "tree" => Bump::Tree,
+            _ => Bump::Commit,
+        };
         let options = SyncOptions {
             // An equal version is planned too: the plan may be about drift.
             repair: true,
             fixed_revision: true,
             prune_roots: saved.options.prune_roots,
             overlay,
+            bump,
             ..options
         };
         let mut operation = Operation::sync(options, context);

@@ -147,14 +147,21 @@ pub fn summary(plan: &Plan, batches: &[Batch]) -> String {
         return format!("Nothing to change: {} as the files say.", are(plan.unchanged));
     }
     let counts = plan.counts();
-    let (transactions, bytes) = (batches.len(), batches.iter().map(|batch| batch.bytes).sum());
+    let bytes = batches.iter().map(|batch| batch.bytes).sum();
+    // A plan that is refused was not cut into transactions.
+    let size = match batches.len() {
+        0 => String::new(),
+        transactions => format!(
+            " ({}, {})",
+            number(transactions, "transaction"),
+            number(bytes, "byte")
+        ),
+    };
     format!(
-        "Plan: {} to create, {} to change, {} to delete ({}, {}).{}",
+        "Plan: {} to create, {} to change, {} to delete{size}.{}",
         thousands(counts.create),
         thousands(counts.set),
         thousands(counts.delete),
-        number(transactions, "transaction"),
-        number(bytes, "byte"),
         if blocked { " It cannot be applied." } else { "" },
     )
 }

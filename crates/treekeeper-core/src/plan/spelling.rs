@@ -170,11 +170,7 @@ fn hidden(character: char) -> bool {
     let code = u32::from(character);
     unprintable(character)
         || (character.is_whitespace() && character != ' ')
-        || matches!(
-            code,
-            0x34F | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x3164 | 0xE000..=0xF8FF
-        )
-        || matches!(code, 0xFE00..=0xFE0F | 0xFFA0 | 0xFFF0..=0xFFFC | 0xFFFE | 0xFFFF | 0xE0000..)
+        || matches!(code, 0xE000..=0xF8FF | 0xFFFC | 0xFFFE | 0xFFFF | 0xE1000..)
 }
 
 #[cfg(test)]

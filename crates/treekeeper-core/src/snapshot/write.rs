@@ -2,7 +2,7 @@
 
 use super::{FORMAT, SCHEMA, Snapshot};
 use crate::model::cluster::{ClusterReading, ClusterState};
-use crate::model::{ClusterVersion, NodeData, NodeId, Text, Value, decode, hex, write_json};
+use crate::model::{ClusterVersion, NodeData, NodeId, Text, Value, decode, hex, printable_json, write_json};
 
 impl Snapshot {
     /// Returns the file's text: the same for the same snapshot.
@@ -93,7 +93,10 @@ fn state(cluster: &ClusterReading, out: &mut String) {
         out.push_str("\"state\": null,\n");
         return;
     };
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap_or_else(|_| unreachable!("JSON is UTF-8"));
+    let text = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap_or_else(|_| unreachable!("JSON is UTF-8"));
+        printable_json(&text).into_owned()
+    };
     // What only the syncer that wrote it needs, or a newer release, is left out.
     let plain = ClusterState {
         outcomes: Vec::new(),

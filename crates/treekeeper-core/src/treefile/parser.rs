@@ -406,7 +406,7 @@ impl<'a> Parser<'a> {
     fn link(&mut self, content: Content<'a>, name: &'a str, kind: Kind, target: &'a str) {
         let is_plain = target.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         let mut characters = target.chars().filter(|_| !is_plain);
-        if let Some(character) = characters.find(|character| crate::model::misleads(*character)) {
+        if let Some(character) = characters.find(|character| crate::model::unprintable(*character)) {
             let at = content.end() - target.len();
             self.report.bad_target(at..content.end(), character);
         }

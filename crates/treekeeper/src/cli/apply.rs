@@ -6,9 +6,9 @@ use treekeeper_core::gate::Blocker;
 use treekeeper_core::operation::{Mode, Operation};
 
 use super::args::{ApplyArgs, SyncArgs};
-use super::plan::print_json;
 use super::plan_file;
 use super::setup::{Setup, teller};
+use super::show::{self, View};
 use super::sync;
 use super::ui::{self, Exit, Problem};
 
@@ -30,7 +30,7 @@ pub fn run(setup: &Setup, options: &ApplyArgs) -> Result<Exit, Problem> {
     let operation = Operation::apply(saved, sync::options(setup, &flags, Mode::Apply), context);
     let receipt = sync::operate(setup, operation, repository, &mut teller(setup.quiet))?;
     if setup.json {
-        print_json(setup, &receipt, false)?;
+        show::receipt(setup, &receipt, &View::plain(setup))?;
     }
     let exit = ui::outcome(&receipt, &setup.config.secrets.names, Blocker::apply_hint);
     if !setup.quiet {

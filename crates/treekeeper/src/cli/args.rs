@@ -263,6 +263,9 @@ pub struct SyncArgs {
     /// in it
     #[arg(long, requires = "dry_run")]
     pub check: bool,
+    /// How to show the plan of a dry run [default: text]
+    #[arg(long, value_name = "FORMAT", requires = "dry_run")]
+    pub format: Option<PlanFormatArg>,
     /// Sync in spite of ALL STOP and of hosts that have not converged; never lifts the lock, the delete budget or
     /// history
     #[arg(short, long)]
@@ -308,11 +311,13 @@ pub struct ResumeArgs {
     pub version: Option<String>,
 }
 
+// The path of a znode is `znode` to clap in all that follow: `--path` of every command has the name `path` already.
+
 /// Options of `tree`.
 #[derive(Debug, Args)]
 pub struct TreeArgs {
     /// Where to begin
-    #[arg(default_value = "/")]
+    #[arg(id = "znode", value_name = "PATH", default_value = "/")]
     pub path: String,
     /// Show /zookeeper and /treekeeper too
     #[arg(long)]
@@ -326,7 +331,7 @@ pub struct TreeArgs {
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// Where to begin
-    #[arg(default_value = "/")]
+    #[arg(id = "znode", value_name = "PATH", default_value = "/")]
     pub path: String,
     /// Include ephemeral znodes
     #[arg(short, long)]
@@ -344,7 +349,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write a snapshot for `plan --against` instead, - for standard output: the managed tree, PATH's top-level znode,
-    /// hosts and state, with hashes in place of secrets
+    /// hosts and state, with hashes in place of secrets, and their key: whoever has the file can guess weak secrets
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ephemeral", "name", "plain", "all", "output"])]
     pub snapshot: Option<PathBuf>,
 }
@@ -375,6 +380,7 @@ pub struct ImportArgs {
 #[derive(Debug, Args)]
 pub struct GetArgs {
     /// The znode, symbolic links followed
+    #[arg(id = "znode", value_name = "PATH")]
     pub path: String,
     /// One property, property links followed
     pub key: Option<String>,
@@ -384,6 +390,7 @@ pub struct GetArgs {
 #[derive(Debug, Args)]
 pub struct SetArgs {
     /// The znode
+    #[arg(id = "znode", value_name = "PATH")]
     pub path: String,
     /// Properties, each with a value as in a tree file: threads=3, name='x'
     #[arg(required = true, value_name = "KEY=EXPR")]
@@ -409,6 +416,7 @@ pub struct LinkArgs {
 #[derive(Debug, Args)]
 pub struct ResolveArgs {
     /// The path
+    #[arg(id = "znode", value_name = "PATH")]
     pub path: String,
 }
 

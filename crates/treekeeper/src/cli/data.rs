@@ -3,7 +3,9 @@
 //! These print data, secrets included: that is what they are for.
 
 use treekeeper_core::model::links::{self, LinkError};
-use treekeeper_core::model::{LiveTree, Text, Value, ZnodePath, printable, write_json};
+use treekeeper_core::model::{
+    LiveTree, RESERVED_ROOTS, Text, Value, ZnodePath, printable, quoted, write_json,
+};
 use treekeeper_core::operation::Scope;
 use treekeeper_core::treefile::{PrintOptions, live_to_json, print};
 
@@ -61,16 +63,34 @@ pub fn export(setup: &Setup, options: &ExportArgs) -> Result<Exit, Problem> {
             .with_hint("`treekeeper tree --json` prints the live tree as JSON"));
     }
     let text = printed(setup, &options.path, &print_options)?;
+
     match &options.output {
         None => ui::print_bytes(text.as_bytes())?,
-        Some(path) => std::fs::write(path, text).map_err(|error| {
+        Some(path) => std::fs::write(path, &text).map_err(|error| {
             Problem::error(format!(
                 "cannot write {}: {error}",
                 printable(&path.to_string_lossy())
             ))
         })?,
     }
+    let reserved = reserved(&text);
+    if !reserved.is_empty() && !setup.quiet {
+        ui::hint(&format!(
+            "no tree file may define {}: take that out, or export one top-level znode at a time, such as \
+             `treekeeper export /cms`",
+            reserved.join(", ")
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// Returns the top-level znodes of a tree file that a sync would refuse.
+fn reserved(text: &str) -> Vec<&str> {
+    let tops = text.lines().filter(|line| line.starts_with('/'));
+    let paths = tops.filter_map(|line| line.split(' ').next());
+    paths
+        .filter(|path| RESERVED_ROOTS.contains(&&path[1..]))
+        .collect()
 }
 
 fn printed(setup: &Setup, path: &str, options: &PrintOptions) -> Result<String, Problem> {
@@ -189,7 +209,7 @@ pub fn link_problem(error: &LinkError) -> Problem {
 /// Returns the path that a user typed; repeated and trailing slashes are dropped, as the original's client does.
 pub fn znode_path(text: &str) -> Result<ZnodePath, Problem> {
     let wrong = |error: &dyn std::fmt::Display| {
-        Problem::usage(format!("{:?} is not a znode's path: {error}", printable(text)))
+        Problem::usage(format!("{} is not a znode's path: {error}", quoted(text)))
     };
     if !text.starts_with('/') {
         return Err(wrong(&"it does not start with /"));
@@ -204,7 +224,7 @@ fn checked(text: &str) -> Result<String, Problem> {
         return Ok(text.to_owned());
     }
     Err(Problem::usage(format!(
-        "{:?} is not a znode's path: it does not start with /",
-        printable(text)
+        "{} is not a znode's path: it does not start with /",
+        quoted(text)
     )))
 }

@@ -11,7 +11,7 @@ use memkeeper::database::{
     SessionId,
 };
 use memkeeper::{Exposure, Server, ServerOptions};
-use treekeeper_core::model::{DesiredTree, printable};
+use treekeeper_core::model::{DesiredTree, printable, quoted};
 
 use super::args::{DevServerArgs, Global};
 use super::interrupt::Interrupts;
@@ -112,7 +112,7 @@ fn now() -> Millis {
 /// Resolves `HOST:PORT`.
 fn address(text: &str) -> Result<SocketAddr, Problem> {
     let wrong = |why: String| {
-        Problem::usage(format!("cannot listen at {:?}: {why}", printable(text)))
+        Problem::usage(format!("cannot listen at {}: {why}", quoted(text)))
             .with_hint("give an address and a port, such as 127.0.0.1:2181 or [::1]:0")
     };
     let mut found = text.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;

@@ -8,14 +8,15 @@ use treekeeper_core::operation::{Depth, Outcome};
 
 use super::args::DiffArgs;
 use super::data::znode_path;
-use super::plan::{print_drift, print_drift_json};
 use super::setup::Setup;
+use super::show::{self, View};
 use super::ui::{self, Exit, Problem};
 use super::{status, sync};
 use crate::zk;
 
 /// Shows the drift and returns 0, or 2 with `--exit-code` if there is any.
 pub fn run(setup: &Setup, options: &DiffArgs) -> Result<Exit, Problem> {
+    let view = View::asked(setup, options.format, options.show_secrets)?;
     let path = znode_path(&options.path)?;
     let within = (!path.is_root()).then(|| path.clone());
     let cluster = setup.block_on(async {
@@ -39,11 +40,11 @@ pub fn run(setup: &Setup, options: &DiffArgs) -> Result<Exit, Problem> {
     if let Some(within) = within.filter(|_| plan.managed == 0 && plan.is_empty()) {
         return Err(unmanaged(&within, deployed.as_str()));
     }
-    if setup.json {
-        print_drift_json(setup, &receipt, options.show_secrets)?;
-    } else {
-        print_drift(setup, &receipt, options.show_secrets)?;
-    }
+    let view = View {
+        is_drift: true,
+        ..view
+    };
+    show::receipt(setup, &receipt, &view)?;
     if !plan.is_empty() && !setup.quiet {
         ui::hint(&format!(
             "this is what makes the live tree as {deployed:.12} has it; `treekeeper sync --repair --revision \

@@ -8,16 +8,16 @@ use treekeeper_core::gate::Blocker;
 use treekeeper_core::layer::{self, Overlay, merge_at};
 use treekeeper_core::model::links::{self, LinkError};
 use treekeeper_core::model::secret::{MASK, looks_secret};
-use treekeeper_core::model::{RootScope, Text, Value, ZnodePath, printable};
+use treekeeper_core::model::{RootScope, Text, Value, ZnodePath, printable, quoted};
 use treekeeper_core::operation::{Edit, EditOptions, Operation, Outcome, Receipt};
 use treekeeper_core::plan::Trim;
 use treekeeper_core::treefile::{self, SourceFile, expression};
 
 use super::args::{ImportArgs, LinkArgs, SetArgs};
 use super::data::{link_problem, resolved, znode_path};
-use super::plan::{print_json, print_plan};
 use super::progress;
 use super::setup::{Setup, teller, tree_limits};
+use super::show::{self, View};
 use super::sync::applied;
 use super::ui::{self, Exit, Problem};
 use crate::zk;
@@ -52,10 +52,8 @@ pub fn import(setup: &Setup, options: &ImportArgs) -> Result<Exit, Problem> {
         edit: Edit::Tree(graft, trim),
     };
     let receipt = run(setup, edit, options.lock_wait, options.allow_delete)?;
-    if setup.json {
-        print_json(setup, &receipt, false)?;
-    } else if receipt.plan.is_some() && options.dry_run {
-        print_plan(setup, &receipt, false)?;
+    if setup.json || (options.dry_run && receipt.plan.is_some()) {
+        show::receipt(setup, &receipt, &View::plain(setup))?;
     }
     Ok(end(setup, &receipt))
 }
@@ -146,8 +144,8 @@ pub fn link(setup: &Setup, options: &LinkArgs) -> Result<Exit, Problem> {
         }
         _ => {
             return Err(Problem::usage(format!(
-                "{:?} does not name a link: give the path of a znode, a slash, and the link's name",
-                printable(&options.source)
+                "{} does not name a link: give the path of a znode, a slash, and the link's name",
+                quoted(&options.source)
             )));
         }
     };
@@ -226,16 +224,16 @@ fn reserved(path: &ZnodePath) -> Problem {
 /// Reads `KEY=EXPR`, the expression as in a tree file; what looks like a secret is never told.
 fn property(text: &str, secrets: &[String]) -> Result<(Text, Value), Problem> {
     let shown = if looks_secret(text, secrets) {
-        MASK.into()
+        quoted(MASK)
     } else {
-        printable(text)
+        quoted(text)
     };
     let Some((key, source)) = text.split_once('=') else {
-        return Err(Problem::usage(format!("{shown:?} is not of the form KEY=EXPR")));
+        return Err(Problem::usage(format!("{shown} is not of the form KEY=EXPR")));
     };
     let key = key.trim();
     if key.is_empty() || key.contains(char::is_whitespace) {
-        return Err(Problem::usage(format!("{shown:?} has no key before the =")));
+        return Err(Problem::usage(format!("{shown} has no key before the =")));
     }
     let value = expression::evaluate(source.trim()).and_then(|value| value.to_property_value(key));
     let value = value.map_err(|error| {

@@ -5,12 +5,16 @@
 use std::fmt::{self, Write};
 
 use treekeeper_core::gate::Blocker;
-use treekeeper_core::operation::{Failure, Outcome, Receipt};
+use treekeeper_core::model::printable;
+use treekeeper_core::operation::{Failure, Outcome, Receipt, Refusal};
 use treekeeper_core::plan::display::{escaped, summary, write_plan};
 use treekeeper_core::plan::{Change, DisplayOptions, Plan, Secrets};
+use treekeeper_core::treefile::Diagnostic;
 
 use super::against::Against;
-use super::ui::counted;
+use super::plan_file::run_key;
+use super::show::View;
+use super::ui::{accepted, counted};
 
 /// What the fence may hold. Code hosts cut comments, or refuse them, at about 65,000 characters: with all else at its
 /// bounds, a comment has at most 60,000 bytes.
@@ -23,36 +27,34 @@ const DELETES_MAX: usize = 30;
 const REASONS_MAX: usize = 20;
 
 /// Returns the comment.
-pub fn comment(receipt: &Receipt, secrets: &[String], against: Option<&Against>) -> String {
+pub fn comment(receipt: &Receipt, names: &[String], view: &View<'_>) -> String {
     let mut out = String::new();
     match &receipt.outcome {
         Outcome::Planned | Outcome::InSync | Outcome::Applied => {
             let plan = receipt.plan.clone().unwrap_or_default();
             out.push_str(&format!("**{}**\n", summary(&plan, &receipt.batches)));
-            about(receipt, against, &mut out);
-            reasons("A sync would be refused now:", &receipt.blockers, &mut out);
+            about(receipt, view, &mut out);
+            // What a sync of the newest commit would meet says nothing of drift.
+            if !view.is_drift {
+                reasons("A sync would be refused now:", &receipt.blockers, &mut out);
+            }
             warnings(receipt, &mut out);
             deletes(&plan, &mut out);
-            details(receipt, &plan, secrets, &mut out);
+            details(receipt, &plan, names, view, &mut out);
         }
         Outcome::Refused(blockers) => {
-            out.push_str("**Refused.**\n");
-            about(receipt, against, &mut out);
+            let plan = receipt.plan.as_deref();
+            let sum = plan.map(|plan| format!(" {}", summary(plan, &receipt.batches)));
+            out.push_str(&format!("**Refused.{}**\n", sum.unwrap_or_default()));
+            about(receipt, view, &mut out);
             reasons("Why:", blockers, &mut out);
             warnings(receipt, &mut out);
-        }
-        Outcome::Invalid(found) => {
-            let what = format!("The tree files have {}.", counted(found.len(), "error"));
-            out.push_str(&format!("**{what}**\n"));
-            about(receipt, against, &mut out);
-            let mut fence = Bounded::default();
-            for diagnostic in found {
-                // Writing to a bounded text cannot fail.
-                let _ = writeln!(fence, "{}\n", diagnostic.render_masked(secrets).trim_end());
+            if let Some(plan) = plan {
+                deletes(plan, &mut out);
+                details(receipt, plan, names, view, &mut out);
             }
-            out.push('\n');
-            fence.end("text", "`treekeeper validate`", &mut out);
         }
+        Outcome::Invalid(found) => invalid(receipt, found, names, view, &mut out),
         Outcome::LockHeld(failure) => failed("Refused.", failure, &mut out),
         Outcome::Stale(stale) => {
             let failure = Failure::new(stale.message()).with_hint(stale.hint());
@@ -65,16 +67,43 @@ pub fn comment(receipt: &Receipt, secrets: &[String], against: Option<&Against>)
     out
 }
 
-/// Writes which commit was planned, and against what.
-fn about(receipt: &Receipt, against: Option<&Against>, out: &mut String) {
+fn invalid(receipt: &Receipt, found: &[Diagnostic], names: &[String], view: &View<'_>, out: &mut String) {
+    let what = format!("The tree files have {}.", counted(found.len(), "error"));
+    out.push_str(&format!("**{what}**\n"));
+    about(receipt, view, out);
+    let mut fence = Bounded::default();
+    for diagnostic in found {
+        // Writing to a bounded text cannot fail.
+        let _ = writeln!(fence, "{}\n", diagnostic.render_masked(names).trim_end());
+    }
+    out.push('\n');
+    fence.end("text", "`treekeeper validate`", out);
+}
+
+/// Writes which commit was planned, against what, and what the server said of it if it was asked.
+fn about(receipt: &Receipt, view: &View<'_>, out: &mut String) {
     let Some(revision) = &receipt.revision else {
         return;
     };
-    let against = against.map_or_else(|| "the live tree".to_owned(), Against::told);
+    let against = view
+        .against
+        .map_or_else(|| "the live tree".to_owned(), Against::told);
     out.push_str(&format!(
         "\nCommit {}, against {against}.\n",
         code(&format!("{revision:.12}"))
     ));
+    let Some(rehearsal) = &receipt.rehearsal else {
+        return;
+    };
+    match &rehearsal.refusal {
+        None => out.push_str(&format!("\n{}\n", accepted(rehearsal))),
+        Some(refusal) => {
+            let failure = Failure::new(refusal.message())
+                .with_code(Refusal::CODE.0)
+                .with_hint(refusal.hint());
+            failed("It cannot be applied.", &failure, out);
+        }
+    }
 }
 
 fn reasons(title: &str, blockers: &[Blocker], out: &mut String) {
@@ -83,7 +112,7 @@ fn reasons(title: &str, blockers: &[Blocker], out: &mut String) {
     }
     out.push_str(&format!("\n**{title}**\n\n"));
     for blocker in blockers.iter().take(REASONS_MAX) {
-        let reason = code(&blocker.to_string());
+        let reason = span(&blocker.to_string());
         out.push_str(&format!("- {} {reason}\n", code(blocker.code().0)));
     }
     left_out(blockers.len(), REASONS_MAX, "reason", out);
@@ -91,7 +120,7 @@ fn reasons(title: &str, blockers: &[Blocker], out: &mut String) {
     for blocker in blockers {
         let hint = blocker.hint();
         if !hints.contains(&hint) {
-            out.push_str(&format!("\nHint: {}\n", code(&hint)));
+            out.push_str(&format!("\nHint: {}\n", span(&hint)));
             hints.push(hint);
         }
     }
@@ -99,7 +128,7 @@ fn reasons(title: &str, blockers: &[Blocker], out: &mut String) {
 
 fn warnings(receipt: &Receipt, out: &mut String) {
     for warning in receipt.warnings.iter().take(REASONS_MAX) {
-        out.push_str(&format!("\nWarning: {}\n", code(warning)));
+        out.push_str(&format!("\nWarning: {}\n", span(warning)));
     }
     if receipt.altered_by_hand {
         out.push_str("\nWarning: the version of `/hosts` has been altered by hand since the last sync.\n");
@@ -125,13 +154,14 @@ fn left_out(all: usize, shown: usize, noun: &str, out: &mut String) {
     }
 }
 
-fn details(receipt: &Receipt, plan: &Plan, secrets: &[String], out: &mut String) {
+fn details(receipt: &Receipt, plan: &Plan, names: &[String], view: &View<'_>, out: &mut String) {
     let is_told_already = plan.is_empty() && plan.spared.is_empty() && plan.orphans.is_empty();
     if is_told_already {
         return;
     }
     let options = DisplayOptions {
-        secrets: Secrets::Masked(secrets),
+        secrets: Secrets::Hashed(names, run_key()),
+        touches: view.touches(receipt),
         ..DisplayOptions::default()
     };
     let mut fence = Bounded::default();
@@ -147,19 +177,25 @@ fn details(receipt: &Receipt, plan: &Plan, secrets: &[String], out: &mut String)
 
 fn failed(title: &str, failure: &Failure, out: &mut String) {
     let code_of = failure.code.map(|code| format!("{} ", self::code(code.0)));
+    let apart = if out.is_empty() { "" } else { "\n" };
     out.push_str(&format!(
-        "**{title}**\n\n{}{}\n",
+        "{apart}**{title}**\n\n{}{}\n",
         code_of.unwrap_or_default(),
-        code(&failure.message)
+        span(&failure.message)
     ));
     if let Some(hint) = &failure.hint {
-        out.push_str(&format!("\nHint: {}\n", code(hint)));
+        out.push_str(&format!("\nHint: {}\n", span(hint)));
     }
 }
 
-/// Returns a code span that holds `text`, whatever is in it.
+/// Returns a code span that holds a name, whatever is in it.
 fn code(text: &str) -> String {
-    let text = cut(&escaped(text));
+    span(&escaped(text))
+}
+
+/// Returns a code span that holds a sentence, in which names are escaped already.
+fn span(text: &str) -> String {
+    let text = cut(&printable(text));
     let ticks = "`".repeat(longest_run(&text) + 1);
     let blank = if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() {
         " "

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use treekeeper_core::layer;
 use treekeeper_core::model::DesiredTree;
+use treekeeper_core::model::protect::Glob;
 use treekeeper_core::treefile::{self, Diagnostic, Label, SourceFile};
 
 use super::args::{FormatArg, Global, ParseArgs, ValidateArgs};
@@ -14,7 +15,8 @@ use super::edit::source_file;
 use super::setup::{overlay, tree_limits};
 use super::ui::{self, Exit, Problem};
 use super::{config, sarif, setup};
-use crate::git;
+use crate::engine::{self, SettingsFault};
+use crate::git::{self, SETTINGS_FILE};
 
 /// Parses and merges the given files or directory, and reports everything that is wrong.
 pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem> {
@@ -27,7 +29,7 @@ pub fn validate(global: &Global, options: &ValidateArgs) -> Result<Exit, Problem
         (Some(format), false) => format,
     };
     let config = config::read(global.config.as_deref())?;
-    let verdict = judge(read(options)?, global, &config);
+    let verdict = judge(Read::new(options)?, global, &config);
     let (diagnostics, secrets) = (&verdict.diagnostics, &config.secrets.names);
     match format {
         FormatArg::Json => ui::print_json(&verdict.as_json(secrets))?,
@@ -71,44 +73,73 @@ fn gather(
 
 /// What is to be said about a set of files.
 struct Verdict {
-    files: Vec<(PathBuf, Arc<SourceFile>)>,
+    read: Read,
     znodes: usize,
+    /// What the repository's settings protect.
+    protect: Vec<Glob>,
     diagnostics: Vec<Diagnostic>,
 }
 
-fn judge(files: Vec<(PathBuf, SourceFile)>, global: &Global, config: &Config) -> Verdict {
-    let files: Vec<_> = files
-        .into_iter()
-        .map(|(path, file)| (path, Arc::new(file)))
-        .collect();
-    let sources: Vec<_> = files.iter().map(|(_, file)| Arc::clone(file)).collect();
-    let (desired, diagnostics) = gather(&sources, global, config);
+fn judge(read: Read, global: &Global, config: &Config) -> Verdict {
+    let sources: Vec<_> = read.files.iter().map(|(_, file)| Arc::clone(file)).collect();
+    let (desired, mut diagnostics) = gather(&sources, global, config);
+    let mut protect = Vec::new();
+    for (_, file) in &read.settings {
+        match engine::settings_globs(file) {
+            Ok(globs) => protect.extend(globs),
+            Err(fault) => diagnostics.push(settings_diagnostic(file, fault)),
+        }
+    }
     Verdict {
-        files,
+        read,
         znodes: desired.map_or(0, |desired| desired.tree.len()),
+        protect,
         diagnostics,
+    }
+}
+
+fn settings_diagnostic(file: &Arc<SourceFile>, fault: SettingsFault) -> Diagnostic {
+    Diagnostic {
+        code: SettingsFault::CODE,
+        message: fault.message,
+        primary: Label {
+            source: Arc::clone(file),
+            span: fault.span.unwrap_or(0..0),
+            text: String::new(),
+        },
+        secondary: None,
+        help: Some(SettingsFault::HINT.to_owned()),
     }
 }
 
 impl Verdict {
     fn sentence(&self) -> String {
+        let protects = match (self.read.settings.is_empty(), self.protect.len()) {
+            (true, _) => String::new(),
+            (false, globs) => format!("; {SETTINGS_FILE} protects {}", ui::counted(globs, "glob")),
+        };
         format!(
-            "Valid: {}, {}.\n",
-            ui::counted(self.files.len(), "file"),
+            "Valid: {}, {}{protects}.\n",
+            ui::counted(self.read.files.len(), "file"),
             ui::counted(self.znodes, "znode")
         )
     }
 
     fn as_json(&self, secrets: &[String]) -> Value {
-        let list = diagnostics_json(&self.diagnostics, secrets);
-        json!({ "schema": 1, "files": self.files.len(), "znodes": self.znodes, "diagnostics": list })
+        json!({
+            "schema": 1,
+            "files": self.read.files.len(),
+            "znodes": self.znodes,
+            "protect": self.protect.iter().map(Glob::as_str).collect::<Vec<_>>(),
+            "diagnostics": diagnostics_json(&self.diagnostics, secrets),
+        })
     }
 
     fn as_sarif(&self, secrets: &[String]) -> Result<Value, Problem> {
         let directory = std::env::current_dir()
             .map_err(|error| Problem::error(format!("cannot tell the working directory: {error}")))?;
         let uri_of = |label: &Label| {
-            let mut files = self.files.iter();
+            let mut files = self.read.files.iter().chain(&self.read.settings);
             // Files of different directories may have one name, so the text itself is what is looked for.
             let path = files.find(|(_, file)| Arc::ptr_eq(file, &label.source));
             let path = path.map_or(Path::new(&label.source.name), |(path, _)| path);
@@ -118,19 +149,32 @@ impl Verdict {
     }
 }
 
-/// Reads the files, each with the path by which it is known.
-fn read(options: &ValidateArgs) -> Result<Vec<(PathBuf, SourceFile)>, Problem> {
-    let limits = git::ReadLimits::default();
-    Ok(match options.paths.as_slice() {
-        [directory] if directory.is_dir() => {
-            let files = git::read_directory(directory, &limits)?.into_iter();
-            files.map(|file| (directory.join(&file.name), file)).collect()
-        }
-        paths => {
-            let files = git::read_files(paths, &limits)?;
-            paths.iter().cloned().zip(files).collect()
-        }
-    })
+/// The files, each with the path by which it is known.
+struct Read {
+    files: Vec<(PathBuf, Arc<SourceFile>)>,
+    /// The repository's own settings, as a sync reads them beside the tree files.
+    settings: Vec<(PathBuf, Arc<SourceFile>)>,
+}
+
+impl Read {
+    fn new(options: &ValidateArgs) -> Result<Read, Problem> {
+        let limits = git::ReadLimits::default();
+        let files: Vec<(PathBuf, SourceFile)> = match options.paths.as_slice() {
+            [directory] if directory.is_dir() => {
+                let files = git::read_directory(directory, &limits)?;
+                let settings = git::read_settings(directory, &limits)?;
+                let all = files.into_iter().chain(settings);
+                all.map(|file| (directory.join(&file.name), file)).collect()
+            }
+            paths => {
+                let files = git::read_files(paths, &limits)?;
+                paths.iter().cloned().zip(files).collect()
+            }
+        };
+        let files = files.into_iter().map(|(path, file)| (path, Arc::new(file)));
+        let (settings, files) = files.partition(|(_, file)| file.name == SETTINGS_FILE);
+        Ok(Read { files, settings })
+    }
 }
 
 /// Returns diagnostics as JSON, in their order.

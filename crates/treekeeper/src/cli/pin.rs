@@ -6,8 +6,8 @@ use treekeeper_core::model::{ClusterVersion, history as ring, printable};
 use treekeeper_core::operation::{Depth, Event, Mode, Outcome, Receipt};
 
 use super::args::{RollbackArgs, SyncArgs};
-use super::plan::{print_changes, print_json, print_plan};
 use super::setup::{Setup, teller};
+use super::show::{self, View};
 use super::sync;
 use super::ui::{self, Exit, Problem};
 use crate::zk::{self, VersionChange};
@@ -38,18 +38,14 @@ pub fn rollback(setup: &Setup, options: &RollbackArgs) -> Result<Exit, Problem> 
     let mut trouble = None;
     let mut tell_plan = |event: &Event| match event {
         Event::Planned(plan, batches) if !setup.json => {
-            trouble = print_changes(setup, plan, batches, false)
-                .err()
-                .or(trouble.take());
+            trouble = show::changes(setup, plan, batches).err().or(trouble.take());
         }
         Event::Planned(..) => {}
         event => tell(event),
     };
     let receipt = sync::rollback(setup, &flags, mode, &mut tell_plan)?;
-    if setup.json {
-        print_json(setup, &receipt, false)?;
-    } else if options.dry_run && receipt.plan.is_some() {
-        print_plan(setup, &receipt, false)?;
+    if setup.json || (options.dry_run && receipt.plan.is_some()) {
+        show::receipt(setup, &receipt, &View::plain(setup))?;
     }
     let exit = ui::outcome(&receipt, &setup.config.secrets.names, Blocker::rollback_hint);
     if !setup.quiet {

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use treekeeper_core::model::{HashKey, printable};
-use treekeeper_core::operation::{Receipt, Timestamp, overlay_name};
+use treekeeper_core::operation::{Receipt, Timestamp, bump_name, overlay_name};
 use treekeeper_core::plan::saved::{self, SavedPlan, Saving};
 
 use super::private_file::{random_key, replace};
 use super::setup::{self, Setup};
+use super::sync;
 use super::ui::Problem;
 
 /// A file that is larger is no plan of a tree within the limits.
@@ -35,6 +36,7 @@ pub fn write(setup: &Setup, receipt: &Receipt, prune_roots: bool, file: &Path) -
         path: setup.path.as_deref().unwrap_or("."),
         overlay: overlay_name(setup.overlay),
         prune_roots,
+        bump: bump_name(sync::bump(setup)),
         refused_by: &refused_by,
         key: random_key(),
         secret_names: &setup.config.secrets.names,

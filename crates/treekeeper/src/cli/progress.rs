@@ -57,6 +57,8 @@ impl Display {
             return None;
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        // Until the first work begins there is nothing to show.
+        restart(&bar, &Work::default());
         let (end, ended) = mpsc::channel();
         let (progress, shown) = (Arc::clone(progress), bar.clone());
         let begin = Instant::now();

@@ -20,7 +20,10 @@ const BASE: &str = "%SRCROOT%";
 /// Returns a log of one run; `uri_of` gives the address of the file of a label.
 pub fn log(found: &[Diagnostic], secrets: &[String], uri_of: impl Fn(&Label) -> String) -> Value {
     let entries = explain::entries();
-    let rules: Vec<&Entry> = entries.iter().filter(|entry| entry.is_diagnostic()).collect();
+    // Settings that are wrong are told by a code that is no tree file's.
+    let is_found = |entry: &Entry| found.iter().any(|diagnostic| diagnostic.code.0 == entry.code);
+    let is_rule = |entry: &&Entry| entry.is_diagnostic() || is_found(entry);
+    let rules: Vec<&Entry> = entries.iter().filter(is_rule).collect();
     let result = |diagnostic: &Diagnostic| result(diagnostic, &rules, secrets, &uri_of);
     let results: Vec<Value> = found.iter().map(result).collect();
     let rules: Vec<Value> = rules.iter().map(|entry| rule(entry)).collect();

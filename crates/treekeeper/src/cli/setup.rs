@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use treekeeper_core::layer::{LayerLimits, Overlay};
 use treekeeper_core::model::cluster::LockStyle;
-use treekeeper_core::model::printable;
+use treekeeper_core::model::{printable, quoted};
 use treekeeper_core::operation::Context;
 use treekeeper_core::plan::{BatchLimits, DeleteBudget, Wire};
 use treekeeper_core::treefile::ParseLimits;
@@ -410,7 +410,8 @@ fn duration(key: &str, text: &str) -> Result<Duration, Problem> {
             Ok(Duration::from_millis(number * unit_ms))
         }
         _ => Err(Problem::configuration(format!(
-            "{key} = {text:?} is not a duration such as \"30s\""
+            "{key} = {} is not a duration such as \"30s\"",
+            quoted(text)
         ))),
     }
 }

@@ -47,9 +47,8 @@ pub fn export(setup: &Setup, options: &ExportArgs, file: &Path) -> Result<Exit, 
     if !setup.quiet {
         let roots = snapshot.live.children(snapshot.live.root()).len();
         ui::say(&format!(
-            "Snapshot: {} in {}, secrets hashed.",
+            "Snapshot: {}, {roots} of them top-level; secrets hashed.",
             ui::counted(snapshot.live.len(), "znode"),
-            ui::counted(roots, "top-level one"),
         ));
     }
     Ok(Exit::Done)

@@ -7,9 +7,9 @@ use treekeeper_core::plan::{Counts, Plan};
 
 use super::args::SyncArgs;
 use super::config::BumpKey;
-use super::plan::{print_json, print_plan};
 use super::progress;
 use super::setup::{Setup, teller, tree_limits};
+use super::show::{self, View};
 use super::ui::{self, Exit, Problem};
 use crate::engine::RepositorySource;
 
@@ -20,17 +20,19 @@ pub fn run(setup: &Setup, options: &SyncArgs) -> Result<Exit, Problem> {
     } else {
         Mode::Apply
     };
+    let view = View::asked(setup, options.format, options.show_secrets)?;
     let receipt = receipt(setup, options, mode)?;
-    if setup.json {
-        print_json(setup, &receipt, options.show_secrets)?;
-    } else if options.dry_run && receipt.plan.is_some() {
-        print_plan(setup, &receipt, options.show_secrets)?;
+    if !view.is_text() || (options.dry_run && receipt.plan.is_some()) {
+        show::receipt(setup, &receipt, &view)?;
     }
     let exit = ui::outcome(&receipt, &setup.config.secrets.names, Blocker::hint);
     if !setup.quiet {
         summary(&receipt, "Synced");
+        if options.prune_roots && !options.repair && matches!(receipt.outcome, Outcome::InSync) {
+            ui::hint("an equal version is not synced again, so nothing was pruned: add `--repair`");
+        }
     }
-    Ok(match ui::rehearsal(&receipt, setup.json)? {
+    Ok(match ui::rehearsal(&receipt, !view.is_text())? {
         Some(refused) if exit == Exit::Done => refused,
         _ => exit,
     })
@@ -98,10 +100,7 @@ pub fn options(setup: &Setup, flags: &SyncArgs, mode: Mode) -> SyncOptions {
         force: flags.force,
         repair: flags.repair,
         rollback: false,
-        bump: match setup.config.bump {
-            Some(BumpKey::Tree) => Bump::Tree,
-            Some(BumpKey::Commit) | None => Bump::Commit,
-        },
+        bump: bump(setup),
         within: None,
         adopt: flags.adopt,
         any_history: flags.allow_rewind || setup.any_history(),
@@ -110,6 +109,14 @@ pub fn options(setup: &Setup, flags: &SyncArgs, mode: Mode) -> SyncOptions {
         overlay: setup.overlay,
         parse_limits,
         layer_limits,
+    }
+}
+
+/// Returns which commits move the version of `/hosts`, as the configuration says.
+pub fn bump(setup: &Setup) -> Bump {
+    match setup.config.bump {
+        Some(BumpKey::Tree) => Bump::Tree,
+        Some(BumpKey::Commit) | None => Bump::Commit,
     }
 }
 

@@ -10,12 +10,12 @@ use anstyle::{AnsiColor, Style};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use treekeeper_core::gate::Blocker;
-use treekeeper_core::model::unprintable;
+use treekeeper_core::model::printable_json;
 use treekeeper_core::operation::{Event, Failure, Outcome, Receipt, Refusal, Rehearsal, Stale};
 use treekeeper_core::treefile::{Code, Diagnostic};
 
 use super::args::ColorArg;
-use super::letters;
+use super::{fold, letters};
 use crate::git::GitError;
 use crate::zk::ZkError;
 
@@ -202,6 +202,16 @@ pub fn say(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", letters::fit(line));
 }
 
+/// Writes a sentence to standard error, folded where a person's terminal ends.
+fn say_folded(line: &str, indent: usize) {
+    match fold::columns_of(&std::io::stderr()) {
+        Some(columns) => fold::fold(line, columns, indent)
+            .iter()
+            .for_each(|line| say(line)),
+        None => say(line),
+    }
+}
+
 /// Prints data on standard output.
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Problem> {
     let mut out = std::io::stdout().lock();
@@ -218,19 +228,8 @@ pub fn print_text(text: &str) -> Result<(), Problem> {
 /// Characters that move the cursor, reorder or hide text are written as JSON's own escapes: a terminal is safe, and a
 /// program reads the same text.
 pub fn print_json(value: &serde_json::Value) -> Result<(), Problem> {
-    let mut text = String::new();
-    for character in format!("{value:#}").chars() {
-        if character != '\n' && unprintable(character) {
-            let units = &mut [0; 2];
-            for unit in character.encode_utf16(units) {
-                text.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            text.push(character);
-        }
-    }
-    text.push('\n');
-    print_bytes(text.as_bytes())
+    let text = format!("{value:#}\n");
+    print_bytes(printable_json(&text).as_bytes())
 }
 
 /// Streams text for people to standard output, with colours only where they are wanted.
@@ -309,7 +308,7 @@ pub fn error(message: &str, hint: Option<&str>) {
 /// The code is what `treekeeper explain` takes.
 fn told(word: &str, code: Option<Code>, message: &str, hint: Option<&str>) {
     let code = code.map(|code| format!("[{}]", code.0)).unwrap_or_default();
-    say(&format!("{RED}{word}{code}{RED:#}: {message}"));
+    say_folded(&format!("{RED}{word}{code}{RED:#}: {message}"), 2);
     if let Some(hint) = hint {
         self::hint(hint);
     }
@@ -321,12 +320,12 @@ fn told_failure(word: &str, failure: &Failure) {
 
 /// Writes a warning.
 pub fn warning(message: &str) {
-    say(&format!("{YELLOW}warning{YELLOW:#}: {message}"));
+    say_folded(&format!("{YELLOW}warning{YELLOW:#}: {message}"), 2);
 }
 
 /// Writes a next step.
 pub fn hint(hint: &str) {
-    say(&format!("{DIM}hint:{DIM:#} {hint}"));
+    say_folded(&format!("{DIM}hint:{DIM:#} {hint}"), "hint: ".len());
 }
 
 /// Writes every diagnostic, and how many there are; `then` ends the last line.
@@ -468,7 +467,7 @@ pub fn rehearsal(receipt: &Receipt, is_json: bool) -> Result<Option<Exit>, Probl
 }
 
 /// Returns `The server would accept it: 1 transaction, 12 operations.`
-fn accepted(found: &Rehearsal) -> String {
+pub fn accepted(found: &Rehearsal) -> String {
     if found.transactions == 0 {
         return "There is nothing to ask the server: a sync would write nothing.".to_owned();
     }

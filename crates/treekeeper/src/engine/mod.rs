@@ -19,7 +19,7 @@ use treekeeper_core::operation::{
 };
 
 pub use against::run_against;
-pub use settings::globs;
+pub use settings::{SettingsFault, globs, settings_globs};
 pub use source::{RepositorySource, failure};
 
 use crate::zk::{self, HeldLock, ReadMethod, Session, SessionOptions, ZkError};

@@ -3,11 +3,14 @@
 //! Whoever may commit may protect, and nothing else: every other key belongs into the configuration of the machine that
 //! syncs, and is an error here.
 
+use std::ops::Range;
+
 use serde::Deserialize;
+use toml::Spanned;
 use treekeeper_core::model::protect::{GLOBS_MAX, Glob};
-use treekeeper_core::model::{Revision, printable};
+use treekeeper_core::model::{Revision, printable, quoted};
 use treekeeper_core::operation::Failure;
-use treekeeper_core::treefile::SourceFile;
+use treekeeper_core::treefile::{Code, SourceFile};
 
 use crate::git::{FileSink, SETTINGS_FILE};
 
@@ -69,7 +72,52 @@ struct Settings {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct DeleteSettings {
-    protect: Vec<String>,
+    protect: Vec<Spanned<String>>,
+}
+
+/// What is wrong with a settings file.
+#[derive(Debug)]
+pub struct SettingsFault {
+    /// What, safe to print.
+    pub message: String,
+    /// The bytes that it is about, if it is not about the whole file.
+    pub span: Option<Range<usize>>,
+}
+
+impl SettingsFault {
+    /// What `explain` knows it by.
+    pub const CODE: Code = Code("TK1110");
+
+    /// What to do about it.
+    pub const HINT: &str = "in the repository this file holds `protect` of [delete] and nothing else; the rest belongs \
+                            into the configuration of the machine that syncs";
+
+    fn new(message: &str, span: Option<Range<usize>>) -> SettingsFault {
+        SettingsFault {
+            message: printable(message).into_owned(),
+            span,
+        }
+    }
+}
+
+/// Returns the globs that a settings file protects.
+///
+/// # Errors
+/// A file that is no TOML, holds any other key, or a text that is no glob.
+pub fn settings_globs(file: &SourceFile) -> Result<Vec<Glob>, SettingsFault> {
+    let whole = |message: &str| SettingsFault::new(message, None);
+    if file.bytes.len() > BYTES_MAX {
+        return Err(whole(&format!("it has more than {BYTES_MAX} bytes")));
+    }
+    let text = std::str::from_utf8(&file.bytes).map_err(|_| whole("it is not UTF-8"))?;
+    let settings: Settings = toml::from_str(text)
+        .map_err(|error| SettingsFault::new(&error.message().replace('\n', "; "), error.span()))?;
+    let protect = settings.delete.protect;
+    check_count(protect.len()).map_err(|message| whole(&message))?;
+    let parse = |text: &Spanned<String>| {
+        glob(text.get_ref()).map_err(|message| SettingsFault::new(&message, Some(text.span())))
+    };
+    protect.iter().map(parse).collect()
 }
 
 /// Returns the globs that the settings file of a commit protects.
@@ -77,31 +125,20 @@ struct DeleteSettings {
 /// # Errors
 /// A file that is no TOML, holds any other key, or a text that is no glob.
 pub fn protected(file: &SourceFile, revision: &Revision) -> Result<Vec<Glob>, Failure> {
-    let name = printable(&file.name).into_owned();
-    let wrong = |place: String, message: &str| {
+    settings_globs(file).map_err(|fault| {
+        let line = |span: Range<usize>| {
+            let before = &file.bytes[..span.start.min(file.bytes.len())];
+            format!(":{}", before.split(|byte| *byte == b'\n').count())
+        };
         Failure::new(format!(
-            "{name}{place} in commit {revision:.12}: {}",
-            printable(message)
+            "{}{} in commit {revision:.12}: {}",
+            printable(&file.name),
+            fault.span.map(line).unwrap_or_default(),
+            fault.message
         ))
-        .with_code("TK1110")
-        .with_hint(
-            "in the repository this file holds `protect` of [delete] and nothing else; the rest belongs into the \
-             configuration of the machine that syncs",
-        )
-    };
-    if file.bytes.len() > BYTES_MAX {
-        return Err(wrong(
-            String::new(),
-            &format!("it has more than {BYTES_MAX} bytes"),
-        ));
-    }
-    let text = std::str::from_utf8(&file.bytes).map_err(|_| wrong(String::new(), "it is not UTF-8"))?;
-    let settings: Settings = toml::from_str(text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-        wrong(format!(":{line}"), &error.message().replace('\n', "; "))
-    })?;
-    globs(&settings.delete.protect).map_err(|message| wrong(String::new(), &message))
+        .with_code(SettingsFault::CODE.0)
+        .with_hint(SettingsFault::HINT)
+    })
 }
 
 /// Returns the globs of a list, in its order.
@@ -109,19 +146,24 @@ pub fn protected(file: &SourceFile, revision: &Revision) -> Result<Vec<Glob>, Fa
 /// # Errors
 /// What is wrong with which of them, or that they are too many; may hold anything that was written there.
 pub fn globs(texts: &[String]) -> Result<Vec<Glob>, String> {
-    if texts.len() > GLOBS_MAX {
-        return Err(format!(
-            "{} globs in `protect`, at most {GLOBS_MAX} are taken",
-            texts.len()
-        ));
+    check_count(texts.len())?;
+    texts.iter().map(|text| glob(text)).collect()
+}
+
+fn check_count(globs: usize) -> Result<(), String> {
+    match globs > GLOBS_MAX {
+        true => Err(format!(
+            "{globs} globs in `protect`, at most {GLOBS_MAX} are taken"
+        )),
+        false => Ok(()),
     }
-    let parse = |text: &String| {
-        Glob::parse(text).map_err(|error| {
-            let shown: String = text.chars().take(100).collect();
-            format!("{shown:?} in `protect`: {error}")
-        })
-    };
-    texts.iter().map(parse).collect()
+}
+
+fn glob(text: &str) -> Result<Glob, String> {
+    Glob::parse(text).map_err(|error| {
+        let shown: String = text.chars().take(100).collect();
+        format!("{} in `protect`: {error}", quoted(&shown))
+    })
 }
 
 #[cfg(test)]
@@ -147,7 +189,7 @@ mod tests {
         assert_eq!(read(b"[delete]\nprotect = ['/b/**', '/a*']\n"), "/b/** /a*");
         insta::assert_snapshot!(read(b"zookeeper = 'x'\n"), @"treekeeper.toml:1 in commit cccccccccccc: unknown field `zookeeper`, expected `delete`");
         insta::assert_snapshot!(read(b"[delete]\nprotect = []\nznodes_max = 9\n"), @"treekeeper.toml:3 in commit cccccccccccc: unknown field `znodes_max`, expected `protect`");
-        insta::assert_snapshot!(read(b"[delete]\nprotect = ['roles']\n"), @r#"treekeeper.toml in commit cccccccccccc: "roles" in `protect`: a glob begins with a slash, such as /roles/**"#);
+        insta::assert_snapshot!(read(b"[delete]\nprotect = ['roles']\n"), @r#"treekeeper.toml:2 in commit cccccccccccc: "roles" in `protect`: a glob begins with a slash, such as /roles/**"#);
         insta::assert_snapshot!(read(b"[delete]\nprotect = ['/a\xff']\n"), @"treekeeper.toml in commit cccccccccccc: it is not UTF-8");
         let many = format!("[delete]\nprotect = [{}]\n", "'/a',".repeat(101));
         insta::assert_snapshot!(read(many.as_bytes()), @"treekeeper.toml in commit cccccccccccc: 101 globs in `protect`, at most 100 are taken");

@@ -3,7 +3,7 @@
 //! The same rules as for a commit: symlinks and the like are refused and never opened, sizes are checked first.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use treekeeper_core::treefile::SourceFile;
 use super::error::{EntryKind, GitError};
 use super::options::ReadLimits;
 use super::place::io_error;
-use super::read::{by_layer, check_file, check_total, is_tree_file};
+use super::read::{SETTINGS_FILE, by_layer, check_file, check_total, is_tree_file};
 use super::text::escape_bytes;
 
 /// Returns the tree files directly in a directory: `.zk` files first, then `.zkx`, each sorted by bytes.
@@ -27,6 +27,16 @@ pub fn read_directory(directory: &Path, limits: &ReadLimits) -> Result<Vec<Sourc
     let mut files = read_files(&paths, limits)?;
     files.sort_by(|one, other| by_layer(&one.name, &other.name));
     Ok(files)
+}
+
+/// Returns the repository's settings beside the tree files of a directory, if it has some.
+pub fn read_settings(directory: &Path, limits: &ReadLimits) -> Result<Option<SourceFile>, GitError> {
+    let path = directory.join(SETTINGS_FILE);
+    // A link that leads nowhere is there, and refused.
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        _ => Ok(read_files(&[path], limits)?.pop()),
+    }
 }
 
 /// Returns the named files, whatever their names end in, in the order in which they are named.

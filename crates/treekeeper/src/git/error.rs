@@ -55,7 +55,7 @@ pub enum Limit {
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// The URL is not one that treekeeper uses.
-    #[error("refused the git URL {url:?}: {reason}")]
+    #[error("refused the git URL \"{url}\": {reason}")]
     UrlRefused {
         /// The URL, masked.
         url: String,
@@ -63,13 +63,13 @@ pub enum GitError {
         reason: String,
     },
     /// A branch or revision is not written as git writes one.
-    #[error("{name:?} is not a branch, tag or commit id")]
+    #[error("\"{name}\" is not a branch, tag or commit id")]
     NameRefused {
         /// What was given.
         name: String,
     },
     /// The directory in the repository is not written as it must be.
-    #[error("the directory in the repository {path:?} is not a relative path without `..`")]
+    #[error("the directory in the repository \"{path}\" is not a relative path without `..`")]
     PathRefused {
         /// What was given.
         path: String,
@@ -290,6 +290,10 @@ impl GitError {
                 format!("see who holds it: fuser {}.lock", shown(path))
             }
             GitError::FetchFailed { url, detail, .. } => fetch_hint(url, detail),
+            GitError::LimitExceeded { limit: Limit::Idle, .. } => {
+                "the remote said nothing for so long: see whether git itself gets there as this user: git ls-remote URL"
+                    .to_owned()
+            }
             GitError::LimitExceeded { limit, .. } => {
                 let setting = limit.setting()?;
                 format!("if the repository is to be trusted, raise {setting} in [limits] of treekeeper.toml")

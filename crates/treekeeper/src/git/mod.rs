@@ -22,7 +22,7 @@ mod url;
 mod version;
 
 pub use blame::Blamed;
-pub use directory::{read_directory, read_files};
+pub use directory::{read_directory, read_files, read_settings};
 pub use error::{EntryKind, GitError, HeadKind, Limit};
 pub use history::{CommitInfo, Relation};
 pub use mirror::Mirror;

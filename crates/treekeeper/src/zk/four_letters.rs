@@ -29,6 +29,12 @@ pub(super) async fn ask(server: &str, word: &str) -> Option<String> {
         })
 }
 
+/// Tells whether something listens there, whatever it answers.
+pub(super) async fn listens(server: &str) -> bool {
+    let connected = tokio::time::timeout(ANSWER_MAX, TcpStream::connect(server)).await;
+    connected.is_ok_and(|connected| connected.is_ok())
+}
+
 async fn conversation(server: &str, word: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(server).await?;
     stream.write_all(word.as_bytes()).await?;

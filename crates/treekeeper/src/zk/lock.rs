@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use treekeeper_core::model::cluster::{HOSTS_PATH, LockStyle, ROOTS_PATH, STATE_PATH};
 use treekeeper_core::model::history::HISTORY_PATH;
 use treekeeper_core::model::lock_queue::{KAZOO_LOCK, Queue, ZKTOOLS_LOCK, ZKTOOLS_ROOT};
-use treekeeper_core::model::{ZnodePath, printable};
+use treekeeper_core::model::{ZnodePath, printable, quoted};
 use treekeeper_core::operation::Failure;
 use zookeeper_client::CreateMode;
 
@@ -239,15 +239,15 @@ fn describe(holder: &Contender, waited: &str) -> Failure {
     let path = printable(&holder.path);
     let failure = match holder.session {
         Some(session) => Failure::new(format!(
-            "the lock is held by {path} (session 0x{session:x}, data {:?}){waited}",
-            holder.data
+            "the lock is held by {path} (session 0x{session:x}, data {}){waited}",
+            quoted(&holder.data)
         ))
         .with_hint(format!(
             "`treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`; if it is stuck: `treekeeper lock break {path}`"
         )),
         None => Failure::new(format!(
-            "the lock is held by {path}, left by hand (not ephemeral: it will never expire; data {:?}){waited}",
-            holder.data
+            "the lock is held by {path}, left by hand (not ephemeral: it will never expire; data {}){waited}",
+            quoted(&holder.data)
         ))
         .with_hint(format!(
             "`treekeeper lock show` tells more; when nobody needs it any more: `treekeeper lock break {path}`"

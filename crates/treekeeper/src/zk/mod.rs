@@ -33,8 +33,8 @@ pub use observe::{ReadMethod, differing, observe, observe_more, top_level};
 pub use operator::{VersionChange, change_host_property, change_version};
 pub use playground::{Playground, converge};
 pub use probe::{
-    Quota, ServerFacts, newest_write_ms, quotas, reads_many_at_once, round_trip, servers, takes_bytes,
-    watches_last,
+    Quota, ServerAnswer, ServerFacts, newest_write_ms, quotas, reads_many_at_once, round_trip, servers,
+    takes_bytes, watches_last,
 };
 pub use progress::{Progress, Work};
 pub use rehearse::rehearse;

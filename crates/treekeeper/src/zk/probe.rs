@@ -9,7 +9,7 @@ use treekeeper_core::model::cluster::{HOSTS_PATH, STATE_PATH};
 use treekeeper_core::model::{ZnodePath, printable};
 use zookeeper_client::{AddWatchMode, CreateMode, Error};
 
-use super::four_letters::ask;
+use super::four_letters::{ask, listens};
 use super::session::split;
 use super::{Session, SessionOptions, ZkError};
 
@@ -40,24 +40,36 @@ pub struct Quota {
     pub used: String,
 }
 
-/// Asks every server of the connection string for its release; `None` for one that does not say.
-pub async fn servers(options: &SessionOptions) -> Vec<(String, Option<ServerFacts>)> {
+/// What a server answered when it was asked for its release.
+#[derive(Clone, Debug)]
+pub enum ServerAnswer {
+    /// It told.
+    Facts(ServerFacts),
+    /// It is there and does not tell.
+    Silent,
+    /// Nothing listens there.
+    Absent,
+}
+
+/// Asks every server of the connection string for its release.
+pub async fn servers(options: &SessionOptions) -> Vec<(String, ServerAnswer)> {
     let Ok((servers, _)) = split(&options.connect) else {
         return Vec::new();
     };
     // A port that speaks TLS takes the word for a broken greeting.
     let answers = servers.iter().map(|server| async move {
-        match options.tls {
+        let answer = match options.tls {
             Some(_) => None,
             None => ask(server, "srvr").await,
+        };
+        match answer.as_deref().and_then(facts) {
+            Some(facts) => ServerAnswer::Facts(facts),
+            None if listens(server).await => ServerAnswer::Silent,
+            None => ServerAnswer::Absent,
         }
     });
     let answers = join_all(answers).await;
-    let facts = answers
-        .iter()
-        .map(|answer| facts(answer.as_deref()?))
-        .collect::<Vec<_>>();
-    servers.into_iter().zip(facts).collect()
+    servers.into_iter().zip(answers).collect()
 }
 
 fn facts(answer: &str) -> Option<ServerFacts> {

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use zookeeper_client::{Acls, Client, CreateMode, Error, SaslOptions, TlsOptions};
 
+use treekeeper_core::model::quoted;
+
 use super::Progress;
 use super::error::{ZkError, about, is_interrupted};
 use super::trouble::last_trouble;
@@ -278,7 +280,8 @@ pub fn split(connect: &str) -> Result<(Vec<String>, String), ZkError> {
     let chroot = chroot.trim_end_matches('/');
     if !chroot.is_empty() && treekeeper_core::model::ZnodePath::parse(chroot).is_err() {
         return Err(ZkError::Configuration(format!(
-            "the chroot {chroot:?} is not a path"
+            "the chroot {} is not a path",
+            quoted(chroot)
         )));
     }
     let servers: Vec<String> = servers
@@ -295,7 +298,8 @@ pub fn split(connect: &str) -> Result<(Vec<String>, String), ZkError> {
         .collect();
     if servers.is_empty() {
         return Err(ZkError::Configuration(format!(
-            "no server in the connection string {connect:?}"
+            "no server in the connection string {}",
+            quoted(connect)
         )));
     }
     Ok((servers, chroot.to_owned()))

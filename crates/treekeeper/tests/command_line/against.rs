@@ -52,7 +52,7 @@ fn scene() -> Scene {
 fn a_snapshot_is_taken_for_its_owner_only_and_holds_no_secret() {
     let scene = scene();
     let before = scene.freeze();
-    assert_snapshot!(take(&scene), @"Snapshot: 4 znodes in 2 top-level ones, secrets hashed.");
+    assert_snapshot!(take(&scene), @"Snapshot: 4 znodes, 2 of them top-level; secrets hashed.");
     assert_eq!(scene.freeze(), before);
     let metadata = std::fs::metadata(file(&scene)).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
@@ -130,7 +130,7 @@ fn a_plan_over_a_snapshot_says_what_the_live_plan_says() {
     Planned over a snapshot of TIME, just taken, by MACHINE.
     A sync would be refused now:
       - [TK1002] host web-1 has not converged (old -> <first>)
-    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    hint: wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync`
     ");
     let json = against(&scene, &["--json"]).expect(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -157,7 +157,7 @@ fn gates_are_judged_by_the_snapshot() {
     A sync would be refused now:
       - [TK1001] the cluster is stopped by MACHINE since TIME: fire
         host web-1 at old reports: no space
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
 }
 

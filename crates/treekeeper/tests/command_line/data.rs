@@ -309,3 +309,15 @@ fn the_live_tree_as_json() {
     hint: `treekeeper tree --json` prints the live tree as JSON
     ");
 }
+
+#[test]
+fn an_export_that_no_tree_file_may_hold_says_so() {
+    let scene = Scene::synced(&[("a.zk", "/a\n")]);
+    scene.session.create("/agent-locks", b"");
+    let hint = "hint: no tree file may define /ZktoolsLocks, /agent-locks, /hosts: take that out, or export one top-level \
+                znode at a time, such as `treekeeper export /cms`\n";
+    assert_eq!(scene.said(&["export"]), hint);
+    assert_eq!(scene.said(&["export", "--output", "all.zk"]), hint);
+    assert_eq!(scene.said(&["export", "-q"]), "");
+    assert_eq!(scene.said(&["export", "/a"]), "");
+}

@@ -141,7 +141,7 @@ fn the_whole_story() {
        ...
        ERROR Version mismatch detected, can't resync since host web-1 has not converged (HEX -> HEX)
        refused[TK1002]: 1 host has not converged
-       hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+       hint: wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync`
        # exit code 4
        # web-1 has caught up
        $ treekeeper sync
@@ -157,7 +157,7 @@ fn the_whole_story() {
        $ treekeeper sync
        CRITICAL ALL STOP, cluster version is None
        refused[TK1001]: the cluster is stopped by MACHINE since TIME: moving the database
-       hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+       hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
        # exit code 5
        $ treekeeper resume
        Resumed: hosts should run HEX.

@@ -6,23 +6,30 @@ use std::fs;
 use crate::scene::Scene;
 use crate::support::treekeeper::{Output, Treekeeper};
 
-/// Moves the cursor (ESC, C1), reorders and hides.
-const HOSTILE: &str = "x\x1b[31m\u{9b}2J\u{202e}\u{2066}\u{200b}\u{feff}<b>\r\x07y";
+/// Moves the cursor (ESC, C1), reorders, hides and is not seen.
+pub const HOSTILE: &str =
+    "x\x1b[31m\u{9b}2J\u{202e}\u{2066}\u{200b}\u{feff}\u{ad}\u{3164}\u{fe0f}<b>@ops\r\x07y";
 /// What a server takes in a name.
-const NAME: &str = "n\u{202e}ame\u{feff}<b>";
+pub const NAME: &str = "n\u{202e}ame\u{feff}\u{ad}\u{3164}<b>`@ops";
 
 /// Tells whether a character may not reach a terminal as it is.
 fn is_wild(character: char) -> bool {
     (character.is_control() && character != '\n')
         || matches!(
             character,
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}' | '\u{61c}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'
+                ..='\u{180f}'
         )
+        || matches!(
+            character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        )
+        || matches!(character, '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Every run, and what got out of it.
 #[derive(Default)]
-struct Law {
+pub struct Law {
     runs: usize,
     /// Runs that showed some of the hostile text, escaped.
     showed: usize,
@@ -30,23 +37,99 @@ struct Law {
 }
 
 impl Law {
-    fn judge(&mut self, arguments: &[&str], output: &Output) {
+    /// Judges what a run wrote.
+    pub fn judge(&mut self, arguments: &[&str], output: &Output) {
         self.runs += 1;
         let both = [("stdout", &output.stdout), ("stderr", &output.stderr)];
         for (stream, text) in both {
-            let text = text.replace("\r\n", "\n");
-            self.showed += usize::from(text.contains("202e") || text.contains("1b["));
-            if let Some(wild) = text.chars().find(|character| is_wild(*character)) {
-                let line = text.lines().find(|line| line.contains(wild)).unwrap_or_default();
-                self.faults.push(format!("{arguments:?} {stream}: {line:?}"));
-            }
+            self.judge_text(&format!("{arguments:?} {stream}"), text);
+        }
+        if arguments.contains(&"markdown") {
+            self.judge_markdown(&format!("{arguments:?}"), &output.stdout);
         }
     }
 
-    fn run(&mut self, scene: &Scene, arguments: &[&str]) {
+    /// Judges a text, such as that of a file.
+    pub fn judge_text(&mut self, what: &str, text: &str) {
+        let text = text.replace("\r\n", "\n");
+        self.showed += usize::from(text.contains("202e") || text.contains("1b["));
+        if let Some(wild) = text.chars().find(|character| is_wild(*character)) {
+            let line = text.lines().find(|line| line.contains(wild)).unwrap_or_default();
+            self.faults.push(format!("{what}: {line:?}"));
+        }
+        // In JSON a backslash is two.
+        let twice = match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(_) => r"\\\\u{",
+            Err(_) => r"\\u{",
+        };
+        for line in text.lines().filter(|line| line.contains(twice)) {
+            self.faults.push(format!("{what} escapes twice: {line:?}"));
+        }
+    }
+
+    /// Judges a comment: outside of code there are no tags but its own, and nobody is called.
+    fn judge_markdown(&mut self, what: &str, text: &str) {
+        let mut fence: Option<&str> = None;
+        for line in text.lines() {
+            let ticks = &line[..line.len() - line.trim_start_matches('`').len()];
+            match fence {
+                Some(open) if ticks == open && line == open => fence = None,
+                Some(_) => {}
+                None if ticks.len() >= 3 => fence = Some(ticks),
+                None => {
+                    let bare = without_spans(line);
+                    let own = ["<details>", "</details>", "<summary>The whole plan</summary>"];
+                    if !own.contains(&&*bare) && bare.contains(['<', '>', '@']) {
+                        self.faults.push(format!("{what} commands a code host: {line:?}"));
+                    }
+                }
+            }
+        }
+        if fence.is_some() {
+            self.faults.push(format!("{what} leaves a fence open"));
+        }
+    }
+
+    /// Runs a command and judges what it writes.
+    pub fn run(&mut self, scene: &Scene, arguments: &[&str]) {
         let output = scene.treekeeper.run(arguments);
         self.judge(arguments, &output);
     }
+
+    /// Fails unless the law holds, and was tried by at least so many outputs.
+    pub fn hold(self, showed_min: usize) {
+        let Law { runs, showed, faults } = self;
+        assert!(
+            faults.is_empty(),
+            "{} of {runs} runs:\n{}",
+            faults.len(),
+            faults.join("\n")
+        );
+        assert!(
+            showed >= showed_min,
+            "only {showed} outputs of {runs} runs showed any of it"
+        );
+    }
+}
+
+/// Returns a line without its code spans: a run of backticks ends at the next one as long.
+fn without_spans(line: &str) -> String {
+    let Some(start) = line.find('`') else {
+        return line.to_owned();
+    };
+    let rest = &line[start..];
+    let ticks = rest.len() - rest.trim_start_matches('`').len();
+    let (open, inside) = rest.split_at(ticks);
+    let mut at = 0;
+    while let Some(found) = inside[at..].find('`') {
+        let tail = &inside[at + found..];
+        let length = tail.len() - tail.trim_start_matches('`').len();
+        if length == ticks {
+            return line[..start].to_owned() + &without_spans(&tail[length..]);
+        }
+        at += found + length;
+    }
+    line[..start].to_owned() + open + &without_spans(inside)
 }
 
 fn quoted(text: &str) -> String {
@@ -54,7 +137,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Puts the hostile text wherever somebody else may write.
-fn plant(scene: &Scene) {
+pub fn plant(scene: &Scene) {
     let value = quoted(HOSTILE);
     let session = &scene.session;
     session.create(&format!("/a/{NAME}"), format!("{{{value}:{value}}}").as_bytes());
@@ -76,7 +159,7 @@ fn plant(scene: &Scene) {
 }
 
 /// Lets the state say hostile things.
-fn taint_state(scene: &Scene, keys: &[&str]) {
+pub fn taint_state(scene: &Scene, keys: &[&str]) {
     let mut state = scene.session.json("/treekeeper/state");
     for key in keys {
         state[key] = match *key {
@@ -90,7 +173,7 @@ fn taint_state(scene: &Scene, keys: &[&str]) {
 }
 
 /// Lets every entry of the history say hostile things.
-fn taint_history(scene: &Scene) {
+pub fn taint_history(scene: &Scene) {
     for name in scene.session.children("/treekeeper/history") {
         let path = format!("/treekeeper/history/{name}");
         let mut entry = scene.session.json(&path);
@@ -120,8 +203,13 @@ fn nothing_that_others_write_reaches_a_terminal_raw() {
         &["-v", "status"],
         &["plan"],
         &["plan", "--json"],
+        &["plan", "--format", "markdown"],
+        &["diff"],
+        &["diff", "--json"],
+        &["diff", "--format", "markdown"],
         &["sync"],
         &["sync", "--dry-run", "--force"],
+        &["sync", "--dry-run", "--force", "--check", "--format", "markdown"],
         &["sync", "--dry-run", "--force", "--json"],
         &["tree"],
         &["tree", "--plain"],
@@ -155,6 +243,7 @@ fn nothing_that_others_write_reaches_a_terminal_raw() {
         &["import", HOSTILE],
         &["import", "-", "--at", &format!("/{HOSTILE}")],
         &["plan", "--branch", HOSTILE],
+        &["plan", "--format", "markdown", "--branch", HOSTILE],
         &["plan", "--revision", HOSTILE],
         &["plan", "--path", HOSTILE],
         &["plan", "--url", &format!("/tmp/{HOSTILE}")],
@@ -255,19 +344,7 @@ fn nothing_that_others_write_reaches_a_terminal_raw() {
     for arguments in [&["status"][..], &["sync"], &["doctor"], &["resume"]] {
         law.run(&scene, arguments);
     }
-    assert!(
-        law.faults.is_empty(),
-        "{} of {} runs:\n{}",
-        law.faults.len(),
-        law.runs,
-        law.faults.join("\n")
-    );
-    assert!(
-        law.showed > 40,
-        "only {} of {} runs showed any of it",
-        law.showed,
-        law.runs
-    );
+    law.hold(41);
 }
 
 #[test]
@@ -315,11 +392,5 @@ fn hostile_files_are_told_escaped() {
         let output = treekeeper.run(arguments);
         law.judge(arguments, &output);
     }
-    assert!(law.faults.is_empty(), "{}", law.faults.join("\n"));
-    assert!(
-        law.showed > 15,
-        "only {} of {} runs showed any of it",
-        law.showed,
-        law.runs
-    );
+    law.hold(16);
 }

@@ -124,7 +124,7 @@ fn the_help_of_the_program() {
 
 #[test]
 fn the_help_of_sync() {
-    assert_snapshot!(Treekeeper::offline().stdout(&["sync", "--help"]), @"
+    assert_snapshot!(Treekeeper::offline().stdout(&["sync", "--help"]), @r"
     Make the live tree what the newest commit says, and set the version of /hosts to it
 
     Usage: treekeeper sync [OPTIONS]
@@ -136,6 +136,14 @@ fn the_help_of_sync() {
           --check
               Ask the server whether it would accept the plan, by transactions that cannot be applied;
               the lock takes no part in it
+
+          --format <FORMAT>
+              How to show the plan of a dry run [default: text]
+
+              Possible values:
+              - text:     For people
+              - json:     As --json
+              - markdown: A comment for a pull request, of at most 60,000 bytes
 
       -f, --force
               Sync in spite of ALL STOP and of hosts that have not converged; never lifts the lock, the

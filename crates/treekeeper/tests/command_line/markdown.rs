@@ -5,13 +5,21 @@ use insta::assert_snapshot;
 use crate::scene::Scene;
 
 fn comment(scene: &Scene, status: i32) -> String {
-    scene.words(
-        &scene
-            .treekeeper
-            .run(&["plan", "--format", "markdown"])
-            .expect(status)
-            .stdout,
-    )
+    let output = scene
+        .treekeeper
+        .run(&["plan", "--format", "markdown"])
+        .expect(status);
+    scene.words(&output.stdout)
+}
+
+/// Returns the hashes of a changed secret, and the text with words in their place.
+fn without_hashes(text: &str) -> (Vec<String>, String) {
+    let Some((before, rest)) = text.split_once("(changed, ") else {
+        return (Vec::new(), text.to_owned());
+    };
+    let (hashes, after) = rest.split_once(')').expect("the hashes end");
+    let hashes: Vec<String> = hashes.split(" -> ").map(str::to_owned).collect();
+    (hashes, format!("{before}(changed, OLD -> NEW){after}"))
 }
 
 #[test]
@@ -33,8 +41,10 @@ fn a_comment_says_the_sum_first_then_blockers_deletes_and_all_changes() {
             "/a\n  n = 2\n  password = 'canary-7f3b'\n  /d\n    y = ['<b>', '@ops', '`x`']\n",
         )],
     );
-    let said = comment(&scene, 0);
+    let (hashes, said) = without_hashes(&comment(&scene, 0));
     assert!(!said.contains("canary"), "{said}");
+    assert_eq!(hashes.len(), 2, "a changed secret is told by two hashes");
+    assert_ne!(hashes[0], hashes[1], "and they differ");
     assert_snapshot!(said, @r"
     **Plan: 1 to create, 1 to change, 2 to delete (1 transaction, N bytes).**
 
@@ -44,7 +54,7 @@ fn a_comment_says_the_sum_first_then_blockers_deletes_and_all_changes() {
 
     - `TK1002` `host web-1 has not converged (old -> <first>)`
 
-    Hint: `` wait until the hosts report the version, or sync without them: `treekeeper sync --force` ``
+    Hint: `` wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync` ``
 
     **Deletes 2 znodes:**
 
@@ -57,7 +67,7 @@ fn a_comment_says_the_sum_first_then_blockers_deletes_and_all_changes() {
     ```diff
     ! /a
     !     n = 1 -> 2
-    !     password = ••• (changed)
+    !     password = ••• (changed, OLD -> NEW)
     + /a/d
     +     y = ['<b>', '@ops', '`x`']
     - /a/b

@@ -163,7 +163,7 @@ fn a_stop_before_the_first_sync_holds_it() {
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.refusal(&["resume"], 1), @r"
     error[TK1117]: nothing tells which version to go back to

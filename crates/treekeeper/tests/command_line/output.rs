@@ -135,7 +135,7 @@ fn quiet_prints_errors_only() {
     assert_snapshot!(scene.refusal(&["sync", "-q"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped by MACHINE since TIME
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_eq!(scene.said(&["-q", "resume"]), "");
     assert_eq!(scene.said(&["-q", "pause"]), "");
@@ -221,4 +221,26 @@ fn a_closed_pipe_is_no_error() {
     let mut child = scene.treekeeper.command(&["tree"]).spawn().unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_path_of_a_znode_and_that_in_the_repository_are_two() {
+    let scene = Scene::synced(&[("a.zk", GOOD)]);
+    let node = |arguments: &[&str]| scene.treekeeper.stdout(arguments);
+    // `--path` names a directory of the repository, which these commands have no use for.
+    assert_eq!(node(&["--path", "trees", "tree"]), node(&["tree"]));
+    assert_eq!(node(&["--path", "trees", "export"]), node(&["export"]));
+    assert_eq!(node(&["get", "/a", "--path", "trees"]), node(&["get", "/a"]));
+    assert_eq!(node(&["--path", "trees", "resolve", "/a"]), "/a\n");
+    scene
+        .treekeeper
+        .run(&["set", "/a", "n=2", "--path", "trees"])
+        .expect(0);
+    for command in ["get", "tree", "export", "set", "resolve", "blame", "diff"] {
+        let help = node(&[command, "--help"]);
+        assert!(
+            help.contains("--path <DIR>") && help.contains("PATH"),
+            "{command}: {help}"
+        );
+    }
 }

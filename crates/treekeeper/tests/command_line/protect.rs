@@ -104,7 +104,7 @@ fn settings_of_the_repository_that_hold_anything_else() {
     assert_snapshot!(refused("[delete]\nprotect = ['roles/**']\n"), @r#"
     INFO VCS Version: <bad>
     INFO ZK Version: <first>
-    error[TK1110]: treekeeper.toml in commit <bad short>: "roles/**" in `protect`: a glob begins with a slash, such as /roles/**
+    error[TK1110]: treekeeper.toml:2 in commit <bad short>: "roles/**" in `protect`: a glob begins with a slash, such as /roles/**
     hint: in the repository this file holds `protect` of [delete] and nothing else; the rest belongs into the configuration of the machine that syncs
     "#);
     scene.configure("[delete]\nprotect = ['/a//b']\n");

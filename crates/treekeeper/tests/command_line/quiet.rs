@@ -151,3 +151,17 @@ fn protection_alone_is_taken_up_by_a_quiet_commit() {
     );
     assert_eq!(version(&scene), r#"{"version":"<first>"}"#);
 }
+
+#[test]
+fn a_saved_plan_is_applied_under_the_bump_that_it_was_made_under() {
+    let saved = |made: &str, applied: &str| {
+        let scene = scene(made);
+        scene.treekeeper.run(&["plan", "--out", "plan.json"]).expect(0);
+        scene.configure(applied);
+        scene.treekeeper.run(&["apply", "plan.json"]).expect(0);
+        version(&scene)
+    };
+    let (tree, commit) = ("bump = 'tree'\n", "bump = 'commit'\n");
+    assert_eq!(saved(tree, commit), r#"{"version":"<first>"}"#);
+    assert_eq!(saved(commit, tree), r#"{"version":"<readme>"}"#);
+}

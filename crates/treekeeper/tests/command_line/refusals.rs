@@ -85,17 +85,17 @@ fn all_stop() {
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.refusal(&["sync", "--repair", "--allow-rewind", "--adopt"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.refusal(&["sync", "--dry-run"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
     ~ /a
@@ -103,7 +103,7 @@ fn all_stop() {
     Plan: 0 to create, 1 to change, 0 to delete (1 transaction, N bytes).
     A sync would be refused now:
       - [TK1001] the cluster is stopped since TIME, by a host or by hand
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.said(&["sync", "--force"]), @r"
     CRITICAL ALL STOP, cluster version is None
@@ -136,7 +136,7 @@ fn a_stop_with_a_reason_tells_it() {
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped by MACHINE since TIME: disk \u{1b}[31mfire
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
 }
 
@@ -214,7 +214,7 @@ fn hosts_that_lag_are_all_told_in_order() {
     ERROR Version mismatch detected, can't resync since host gamma has not converged (7 -> <first>)
     ERROR Version mismatch detected, can't resync since host zeta has not converged (old -> <first>)
     refused[TK1002]: 3 hosts have not converged
-    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    hint: wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync`
     ");
     assert_snapshot!(scene.refusal(&["sync", "--dry-run"], 4), @r"
     INFO VCS Version: <next>
@@ -223,7 +223,7 @@ fn hosts_that_lag_are_all_told_in_order() {
     ERROR Version mismatch detected, can't resync since host gamma has not converged (7 -> <first>)
     ERROR Version mismatch detected, can't resync since host zeta has not converged (old -> <first>)
     refused[TK1002]: 3 hosts have not converged
-    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    hint: wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync`
     ");
     assert_snapshot!(scene.both(&scene.treekeeper.run(&["plan"]).expect(0)), @r"
     ~ /a
@@ -233,7 +233,7 @@ fn hosts_that_lag_are_all_told_in_order() {
       - [TK1002] host alpha has not converged (no version -> <first>)
       - [TK1002] host gamma has not converged (7 -> <first>)
       - [TK1002] host zeta has not converged (old -> <first>)
-    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    hint: wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync`
     ");
     scene.treekeeper.run(&["sync", "--force"]).expect(0);
 }
@@ -289,7 +289,7 @@ fn several_refusals_at_once() {
     ERROR Version mismatch detected, can't resync since host lame has not converged (old -> <next>)
     refused[TK1002]: 1 host has not converged
     refused[TK1003]: <first short> is older than the deployed commit <next short>
-    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    hint: wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync`
     hint: if the history was changed on purpose: `treekeeper sync --allow-rewind`
     ");
 }
@@ -373,4 +373,18 @@ fn a_first_sync_that_meets_a_held_lock_leaves_initial() {
     hint: `treekeeper lock show` tells more; to wait for it, add `--lock-wait SECONDS`; if it is stuck: `treekeeper lock break /ZktoolsLocks/,hosts/HEX-lock--SEQUENCE`
     "#);
     assert_eq!(scene.session.text("/hosts"), r#"{"version":"initial"}"#);
+}
+
+#[test]
+fn pruning_at_an_equal_version_says_why_nothing_went() {
+    let scene = Scene::synced(&[("a.zk", "/a\n"), ("b.zk", "/b\n")]);
+    scene.commit("less", &[("a.zk", "/a\n")]);
+    scene.said(&["sync"]);
+    assert_snapshot!(scene.said(&["sync", "--prune-roots"]), @r"
+    INFO VCS Version: <less>
+    INFO ZK Version: <less>
+    hint: an equal version is not synced again, so nothing was pruned: add `--repair`
+    ");
+    scene.said(&["sync", "--prune-roots", "--repair"]);
+    assert!(!scene.session.exists("/b"));
 }

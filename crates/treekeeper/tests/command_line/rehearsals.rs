@@ -188,7 +188,7 @@ fn what_refuses_a_sync_is_told_and_decides_the_exit_code() {
     The server would accept it: 1 transaction, 7 operations.
     A sync would be refused now:
       - [TK1001] the cluster is stopped by MACHINE since TIME
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     scene.treekeeper.run(&["resume"]).expect(0);
     scene.session.create("/hosts/web-1", b"{\"version\":\"old\"}");
@@ -202,7 +202,7 @@ fn what_refuses_a_sync_is_told_and_decides_the_exit_code() {
     The server would accept it: 1 transaction, 7 operations.
     A sync would be refused now:
       - [TK1002] host web-1 has not converged (old -> <first>)
-    hint: wait until the hosts report the version, or sync without them: `treekeeper sync --force`
+    hint: wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper sync`
     ");
 }
 

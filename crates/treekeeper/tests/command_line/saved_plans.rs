@@ -59,7 +59,7 @@ fn the_file_is_readable_and_for_its_owner() {
     "zookeeper":"SERVER/CHROOT",
     "repository":"<first>",
     "commit":"<second>",
-    "options":{"path":".","overlay":"merge","prune_roots":false},
+    "options":{"path":".","overlay":"merge","prune_roots":false,"bump":"commit"},
     "key":"HEX",
     "hosts":{"version":"<first>","data_version":1},
     "state":{"data_version":1,"czxid":N},
@@ -113,7 +113,7 @@ fn plan_says_where_it_saved_and_what_for() {
     Plan: 0 to create, 1 to change, 3 to delete (1 transaction, N bytes).
     A sync would be refused now:
       - [TK1001] the cluster is stopped by MACHINE since TIME
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     Saved to plan.json: `treekeeper apply plan.json` would be refused now, as the sync.
     ");
     assert_snapshot!(run(&["plan", "--out", "nowhere/plan.json"], 1), @"
@@ -277,12 +277,12 @@ fn an_edited_file_and_other_files_are_refused() {
 fn the_gates_are_those_of_a_sync() {
     let scene = planned();
     scene.session.create("/hosts/web-1", b"{\"version\":\"old\"}");
-    assert_snapshot!(scene.refusal(&["apply", "plan.json"], 4), @"
+    assert_snapshot!(scene.refusal(&["apply", "plan.json"], 4), @r"
     INFO VCS Version: <second>
     INFO ZK Version: <first>
     ERROR Version mismatch detected, can't resync since host web-1 has not converged (old -> <first>)
     refused[TK1002]: 1 host has not converged
-    hint: wait until the hosts report the version, or sync without them: `treekeeper apply FILE --force`
+    hint: wait until the hosts report the version (`treekeeper status` tells what they report), or add `--force` to `treekeeper apply FILE`
     ");
     assert_snapshot!(scene.said(&["apply", "plan.json", "--force"]), @"
     INFO VCS Version: <second>

@@ -30,7 +30,7 @@ fn a_stop_raised_after_ours_is_not_told_with_our_reason() {
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped since TIME, by a host or by hand
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.said(&["stop", "--reason", "flood"]), @r"
     The cluster was stopped already.
@@ -40,7 +40,7 @@ fn a_stop_raised_after_ours_is_not_told_with_our_reason() {
     assert_snapshot!(scene.refusal(&["sync"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
     refused[TK1001]: the cluster is stopped by MACHINE since TIME: flood
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.said(&["resume"]), @"Resumed: hosts should run <first>.");
     assert_eq!(version(&scene), before);
@@ -63,7 +63,7 @@ fn a_stop_is_told_with_the_errors_of_hosts() {
     refused[TK1001]: the cluster is stopped by MACHINE since TIME: two hosts are down
       host web-1 at 012345678901 reports: disk\u{1b}[31m full
       host web-3 without a version reports: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.refusal(&["import", "-"], 5), @r"
     CRITICAL ALL STOP, cluster version is None
@@ -88,7 +88,7 @@ fn a_stop_is_told_with_the_errors_of_hosts() {
       - [TK1001] the cluster is stopped by MACHINE since TIME: two hosts are down
         host web-1 at 012345678901 reports: disk\u{1b}[31m full
         host web-3 without a version reports: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     for number in 10..20 {
         let path = format!("/hosts/x-{number}");
@@ -108,7 +108,7 @@ fn a_stop_is_told_with_the_errors_of_hosts() {
       host x-16 without a version reports: me too
       host x-17 without a version reports: me too
       and 2 more: `treekeeper status` tells them all
-    hint: an operator lifts it with `treekeeper resume`; `treekeeper sync --force` syncs in spite of it
+    hint: an operator lifts it with `treekeeper resume`; with `--force` added, `treekeeper sync` goes on in spite of it
     ");
     assert_snapshot!(scene.said(&["resume"]), @r"
     Resumed: hosts should run <first>.

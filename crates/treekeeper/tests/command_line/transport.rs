@@ -191,3 +191,62 @@ fn hooks_and_aliases_of_the_repository_are_never_run() {
     scene.said(&["sync"]);
     assert!(!touched.exists());
 }
+
+#[test]
+fn a_fetch_that_is_cut_anywhere_deletes_nothing() {
+    const STEP: usize = 37;
+    const TRIES_MAX: usize = 200;
+    let scene = Scene::new();
+    let cut = scene.treekeeper.file("cut", "1000000");
+    // Only `dd` holds the way back, so that its end is the end of the connection.
+    let script = format!(
+        "#!/bin/sh\ntest \"$1\" = -G && exit 1\nfor command; do :; done\npipe='{home}'/pipe.$$\nmkfifo \"$pipe\"\nexec 4<&0\n\
+         sh -c \"$command\" <&4 >\"$pipe\" 2>/dev/null 4<&- &\n\
+         exec dd bs=1 count=\"$(cat '{home}/cut')\" <\"$pipe\" 2>/dev/null 4<&-\n",
+        home = scene.treekeeper.home().display()
+    );
+    let ssh = scene.treekeeper.file("cut-ssh", script);
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
+    scene.configure(&format!(
+        "[git]\nretries = 0\nurl = 'ssh://git@git.example.com{}'\n",
+        scene.repository.path().display()
+    ));
+    let treekeeper = Treekeeper::without_repository(&scene.connect)
+        .with_environment("GIT_SSH_COMMAND", &ssh.display().to_string())
+        .with_environment("HOME", &scene.treekeeper.home().display().to_string());
+    let first = scene.commit("first", &[("a.zk", "/a\n  /b\n"), ("c.zk", "/c\n  n = 1\n")]);
+    treekeeper.run(&["sync"]).expect(0);
+    let second = scene.commit("second", &[("a.zk", "/a\n  /new\n"), ("c.zk", "/c\n  n = 2\n")]);
+    let before = scene.freeze();
+    let mut failures = Vec::new();
+    for bytes in (0..TRIES_MAX).map(|number| number * STEP) {
+        std::fs::write(&cut, bytes.to_string()).expect("a file of ours");
+        let output = treekeeper.run(&["sync", "--prune-roots", "--force", "--allow-delete", "100"]);
+        if output.status == 0 {
+            break;
+        }
+        assert_eq!(output.status, 1, "cut after {bytes} bytes: {}", output.stderr);
+        assert_eq!(
+            scene.freeze(),
+            before,
+            "cut after {bytes} bytes: {}",
+            output.stderr
+        );
+        let said = output
+            .stderr
+            .lines()
+            .any(|line| line.starts_with("error[TK1204]: couldn't fetch "));
+        let hinted = output.stderr.lines().any(|line| line.starts_with("hint: "));
+        assert!(said && hinted, "cut after {bytes} bytes: {}", output.stderr);
+        // The last good state is still there to be looked at.
+        treekeeper.run(&["diff", "--exit-code"]).expect(0);
+        failures.push(bytes);
+    }
+    assert!(failures.len() > 10 && failures.len() < TRIES_MAX, "{failures:?}");
+    assert_eq!(
+        scene.session.json("/hosts")["version"],
+        second,
+        "after {first} it goes on"
+    );
+    assert_eq!(scene.session.children("/a"), ["new"]);
+}

@@ -34,6 +34,7 @@ fn validate_reads_files_and_directories() {
     {
       "diagnostics": [],
       "files": 2,
+      "protect": [],
       "schema": 1,
       "znodes": 2
     }
@@ -84,6 +85,7 @@ fn validate_reads_files_and_directories() {
         }
       ],
       "files": 3,
+      "protect": [],
       "schema": 1,
       "znodes": 0
     }
@@ -150,6 +152,7 @@ fn json_is_a_format_and_two_formats_are_wrong_usage() {
         }
       ],
       "files": 1,
+      "protect": [],
       "schema": 1,
       "znodes": 1
     }
@@ -179,7 +182,7 @@ fn the_help_of_validate() {
     Usage: treekeeper validate [OPTIONS] <PATH>...
 
     Arguments:
-      <PATH>...  Tree files, or one directory of them
+      <PATH>...  Tree files and the repository's treekeeper.toml, or one directory of them
 
     Options:
           --format <FORMAT>  How to report [default: text] [possible values: text, json, sarif]
@@ -192,4 +195,100 @@ fn the_help_of_validate() {
 
     Exit codes: 0 nothing is wrong, 1 something is; `treekeeper explain CODE` tells more about an error.
     ");
+}
+
+/// Returns a directory with one tree file and these settings of the repository.
+fn with_settings(text: &str) -> Treekeeper {
+    let treekeeper = Treekeeper::offline();
+    fs::create_dir(treekeeper.home().join("trees")).unwrap();
+    treekeeper.file("trees/a.zk", "/a\n");
+    treekeeper.file("trees/treekeeper.toml", text);
+    treekeeper
+}
+
+#[test]
+fn the_settings_beside_the_files_are_read_as_a_sync_reads_them() {
+    let treekeeper = with_settings("[delete]\nprotect = ['/a/**', '/roles/*']\n");
+    assert_snapshot!(treekeeper.stdout(&["validate", "trees"]), @"Valid: 1 file, 1 znode; treekeeper.toml protects 2 globs.");
+    assert_snapshot!(treekeeper.stdout(&["validate", "trees", "--json"]), @r#"
+    {
+      "diagnostics": [],
+      "files": 1,
+      "protect": [
+        "/a/**",
+        "/roles/*"
+      ],
+      "schema": 1,
+      "znodes": 1
+    }
+    "#);
+    let named = ["validate", "trees/a.zk", "trees/treekeeper.toml"];
+    assert_eq!(
+        treekeeper.stdout(&named),
+        treekeeper.stdout(&["validate", "trees"])
+    );
+    assert_snapshot!(treekeeper.stdout(&["validate", "trees/treekeeper.toml"]), @"Valid: 0 files, 0 znodes; treekeeper.toml protects 2 globs.");
+    // Alone it is no tree file, and a link is not followed.
+    fs::remove_file(treekeeper.home().join("trees/treekeeper.toml")).unwrap();
+    std::os::unix::fs::symlink("nowhere", treekeeper.home().join("trees/treekeeper.toml")).unwrap();
+    assert_snapshot!(treekeeper.run(&["validate", "trees"]).expect(1).stderr, @r"
+    error[TK1207]: trees/treekeeper.toml is a symbolic link, not a regular file
+    hint: commit the text itself in place of the link trees/treekeeper.toml
+    ");
+}
+
+#[test]
+fn settings_that_a_sync_would_refuse_are_diagnostics_with_their_place() {
+    let said = |text: &str| with_settings(text).run(&["validate", "trees"]).expect(1).stderr;
+    assert_snapshot!(said("[delete]\nprotect = ['/a', 'roles/**']\n"), @r#"
+    error[TK1110]: "roles/**" in `protect`: a glob begins with a slash, such as /roles/**
+     --> treekeeper.toml:2:18
+      |
+    2 | protect = ['/a', 'roles/**']
+      |                  ^^^^^^^^^^
+      = help: in the repository this file holds `protect` of [delete] and nothing else; the rest belongs into the configuration of the machine that syncs
+
+    error: the tree files have 1 error
+    "#);
+    assert_snapshot!(said("# ours\nzookeeper = 'evil:2181'\n"), @r"
+    error[TK1110]: unknown field `zookeeper`, expected `delete`
+     --> treekeeper.toml:2:1
+      |
+    2 | zookeeper = 'evil:2181'
+      | ^^^^^^^^^
+      = help: in the repository this file holds `protect` of [delete] and nothing else; the rest belongs into the configuration of the machine that syncs
+
+    error: the tree files have 1 error
+    ");
+    assert_snapshot!(said("[delete\n"), @r"
+    error[TK1110]: unclosed table, expected `]`
+     --> treekeeper.toml:1:8
+      |
+    1 | [delete
+      |        ^
+      = help: in the repository this file holds `protect` of [delete] and nothing else; the rest belongs into the configuration of the machine that syncs
+
+    error: the tree files have 1 error
+    ");
+    assert!(said("[delete]\nprotect = 'x'\n").contains(" --> treekeeper.toml:2:11\n"));
+    let treekeeper = with_settings("[delete]\nprotect = ['/a', 'roles/**']\n");
+    treekeeper.file("trees/b.zk", "/b\n  ?\n");
+    let told = treekeeper.run(&["validate", "--json", "trees"]).expect(1).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let codes: Vec<_> = told["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| &found["code"])
+        .collect();
+    assert_eq!(codes, ["TK0101", "TK1110"]);
+    let log = sarif(
+        &treekeeper
+            .run(&["validate", "--format", "sarif", "trees"])
+            .expect(1),
+    );
+    let result = &log["runs"][0]["results"][1];
+    assert_snapshot!(result["locations"][0]["physicalLocation"], @r#"{"artifactLocation":{"uri":"trees/treekeeper.toml","uriBaseId":"%SRCROOT%"},"region":{"endColumn":28,"startColumn":18,"startLine":2}}"#);
+    let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][rule]["id"], "TK1110");
 }

@@ -19,7 +19,7 @@ use support::random::Random;
 use support::repository::Repository;
 use support::server::Server;
 use treekeeper_core::model::HashKey;
-use treekeeper_core::operation::{Mode, Outcome, Receipt, overlay_name};
+use treekeeper_core::operation::{Bump, Mode, Outcome, Receipt, bump_name, overlay_name};
 use treekeeper_core::plan::display::write_plan;
 use treekeeper_core::plan::saved::{SavedPlan, Saving};
 use treekeeper_core::plan::{DisplayOptions, Plan};
@@ -49,6 +49,7 @@ fn saved(receipt: &Receipt, case: &Case) -> SavedPlan {
         path: ".",
         overlay: overlay_name(case.overlay),
         prune_roots: case.prune_roots,
+        bump: bump_name(Bump::Commit),
         refused_by: &[],
         key: HashKey::new([3; 16]),
         secret_names: &[],

@@ -28,6 +28,7 @@ fn saved(world: &mut World) -> Arc<SavedPlan> {
         path: ".",
         overlay: overlay_name(Overlay::Merge),
         prune_roots: false,
+        bump: bump_name(Bump::Commit),
         refused_by: &[],
         key: HashKey::new([1; 16]),
         secret_names: &[],

@@ -95,6 +95,8 @@ pub struct SavedOptions {
     pub overlay: String,
     /// `--prune-roots`.
     pub prune_roots: bool,
+    /// Which commits move the version of `/hosts`: `commit`, each, or `tree`, those that change the tree.
+    pub bump: String,
 }
 
 /// One operation of a saved plan.

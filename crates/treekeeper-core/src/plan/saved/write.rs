@@ -30,6 +30,8 @@ pub struct Saving<'a> {
     pub overlay: &'a str,
     /// `--prune-roots`.
     pub prune_roots: bool,
+    /// Which commits move the version of `/hosts`: `commit` or `tree`.
+    pub bump: &'a str,
     /// What would have refused it when it was made, safe to print.
     pub refused_by: &'a [String],
     /// A random key for the hashes.
@@ -74,8 +76,8 @@ fn head(out: &mut impl Write, plan: &Plan, saving: &Saving<'_>) -> fmt::Result {
     string(out, saving.path)?;
     write!(
         out,
-        ",\"overlay\":\"{}\",\"prune_roots\":{}}}",
-        saving.overlay, saving.prune_roots
+        ",\"overlay\":\"{}\",\"prune_roots\":{},\"bump\":\"{}\"}}",
+        saving.overlay, saving.prune_roots, saving.bump
     )?;
     field(out, "key", &saving.key.hex())?;
     out.write_str(",\n\"hosts\":")?;

@@ -48,6 +48,7 @@ fn text(plan: &Plan, cluster: &ClusterReading) -> String {
         path: ".",
         overlay: "merge",
         prune_roots: false,
+        bump: "commit",
         refused_by: &["the cluster is stopped".to_owned()],
         key: HashKey::new([7; 16]),
         secret_names: &["house".to_owned()],
@@ -105,7 +106,7 @@ fn a_saved_plan_is_readable_and_holds_no_secret() {
     "zookeeper":"zk1:2181/prod",
     "repository":"cccccccccccccccccccccccccccccccccccccccc",
     "commit":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-    "options":{"path":".","overlay":"merge","prune_roots":false},
+    "options":{"path":".","overlay":"merge","prune_roots":false,"bump":"commit"},
     "key":"07070707070707070707070707070707",
     "hosts":{"version":"v1","data_version":4},
     "state":{"data_version":7,"czxid":81},
@@ -123,7 +124,7 @@ fn a_saved_plan_is_readable_and_holds_no_secret() {
     {"path":"/a/stays","reason":"holds-ephemeral"},
     {"path":"/a/stays/session","reason":"ephemeral","session":"0xe6"}],
     "orphans":[],
-    "digest":"sha256:b899c1b9b5d59bf382079e7e792e5bb806c92dfbb9d24c660630df36e40e76ca"}
+    "digest":"sha256:8d228d6fc7c123c6213dfe2fc5986cabdbdb43f955d52066974c9987c79e58f5"}
     "#);
 }
 
@@ -198,8 +199,8 @@ fn what_is_no_plan_of_this_release_is_refused_with_a_next_step() {
     its schema is 2, this release reads 1
     hint: make it anew with this release: `treekeeper plan --out FILE`
     ");
-    insta::assert_snapshot!(said(&text[..text.len() / 2]), @"
-    it is not a plan that `treekeeper plan --out` wrote (line 18, column 8)
+    insta::assert_snapshot!(said(&text[..text.len() / 2]), @r"
+    it is not a plan that `treekeeper plan --out` wrote (line 18, column 0)
     hint: name a file that `treekeeper plan --out FILE` wrote
     ");
     insta::assert_snapshot!(said(&text.replace("v1", "v2")), @"

@@ -102,9 +102,9 @@ fn token(text: &str, at: usize) -> Evaluated<Token> {
         }),
         None => {
             let character = rest.chars().next().unwrap_or(' ');
-            let shown = crate::model::printable(&character.to_string()).into_owned();
+            let shown = crate::model::quoted(&character.to_string());
             Err(
-                ExpressionError::new(SYNTAX, format!("{shown:?} is no part of an expression"))
+                ExpressionError::new(SYNTAX, format!("{shown} is no part of an expression"))
                     .at(at..at + character.len_utf8()),
             )
         }

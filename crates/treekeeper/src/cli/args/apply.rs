@@ -20,7 +20,8 @@ Examples:
 /// Options of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Save the plan to this file, for `treekeeper apply FILE`; it holds hashes instead of secrets
+    /// Save the plan to this file, for `treekeeper apply FILE`; it holds hashes instead of secrets, and their key: whoever
+    /// has the file can guess weak secrets
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     pub out: Option<PathBuf>,
     /// Ask the server whether it would accept the plan, by transactions that cannot be applied, and exit as a sync
@@ -47,7 +48,7 @@ pub struct PlanArgs {
     pub show_secrets: bool,
 }
 
-/// How `plan` shows it.
+/// How `plan`, `diff` and dry runs show a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormatArg {
     /// For people

@@ -28,7 +28,7 @@ pub struct ValidateArgs {
     /// How to report [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<FormatArg>,
-    /// Tree files, or one directory of them
+    /// Tree files and the repository's treekeeper.toml, or one directory of them
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }

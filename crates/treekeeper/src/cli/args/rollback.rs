@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::LOCK_WAIT_SECONDS_MAX;
+use super::{LOCK_WAIT_SECONDS_MAX, PlanFormatArg};
 
 pub(super) const ROLLBACK_EXAMPLES: &str = "\
 Examples:
@@ -45,6 +45,9 @@ pub struct DiffArgs {
     /// Exit with 2 if anything differs
     #[arg(long)]
     pub exit_code: bool,
+    /// How to show it [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<PlanFormatArg>,
     /// Show secrets (on a terminal only)
     #[arg(long)]
     pub show_secrets: bool,

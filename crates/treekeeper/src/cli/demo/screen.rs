@@ -8,12 +8,15 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use super::story::Show;
+use crate::cli::fold::fold;
 use crate::cli::interrupt::{Interrupted, Interrupts};
 
 /// How wide a line may be; what a command prints is folded, and nothing of it left out.
 const COLUMNS_MAX: usize = 100;
 /// What stands before a line that belongs to a command.
 const INDENT: &str = "   ";
+/// What stands before the rest of a line that was folded.
+const FOLD_INDENT: usize = 4;
 /// To read a sentence. The pauses of the whole story are about 14 seconds.
 const AFTER_WORDS: Duration = Duration::from_millis(650);
 /// To read a command.
@@ -79,7 +82,7 @@ impl Screen<'_> {
         };
         gap(shown.start > 0);
         for printed in &lines[shown.clone()] {
-            for folded in fold(printed, COLUMNS_MAX - INDENT.len()) {
+            for folded in fold(printed, COLUMNS_MAX - INDENT.len(), FOLD_INDENT) {
                 line(&format!("{INDENT}{folded}"));
             }
         }
@@ -104,39 +107,4 @@ impl Screen<'_> {
 fn line(text: &str) {
     let mut out = anstream::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-}
-
-/// Folds a line at blanks; the rest is indented. A word that is too long stays whole.
-fn fold(text: &str, columns_max: usize) -> Vec<String> {
-    let mut folded = Vec::new();
-    let mut current = String::new();
-    for word in text.split_inclusive(' ') {
-        let is_full = columns(&current) + columns(word.trim_end()) > columns_max;
-        if is_full && !current.trim().is_empty() {
-            folded.push(current.trim_end().to_owned());
-            current = "    ".to_owned();
-        }
-        current.push_str(word);
-    }
-    folded.push(current);
-    folded
-}
-
-/// Counts the characters that are seen: colours are not.
-fn columns(text: &str) -> usize {
-    anstream::adapter::strip_str(text).to_string().chars().count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_lines_are_folded_at_blanks_and_colours_take_no_room() {
-        assert_eq!(fold("one two", 7), ["one two"]);
-        assert_eq!(fold("\u{1b}[1mone\u{1b}[0m two", 7).len(), 1);
-        assert_eq!(fold("one two three", 9), ["one two", "    three"]);
-        assert_eq!(fold("incomprehensible", 9), ["incomprehensible"]);
-        assert_eq!(fold("", 9), [""]);
-    }
 }

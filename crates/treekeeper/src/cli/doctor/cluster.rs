@@ -139,8 +139,9 @@ pub fn lock_style(cluster: &ClusterReading, ours: LockStyle) -> Finding {
         Some(state) if state.generation > 0 && state.lock != ours => Finding::fail(
             "lock style",
             format!(
-                "earlier syncs took the {} lock, this configuration takes the {ours} lock",
-                state.lock
+                "earlier syncs took {}, this configuration takes {}",
+                state.lock.locks(),
+                ours.locks()
             ),
             format!(
                 "set `lock = \"{}\"`, or change it once no other syncer takes the old one: `treekeeper sync --adopt`",
@@ -171,9 +172,10 @@ pub fn syncers(ours: LockStyle, contenders: &[Contender], nodes: Vec<Queue>) -> 
         return Finding::warning(
             "syncers",
             format!(
-                "{} is there: a syncer that takes the {} lock is not excluded by the {ours} lock",
+                "{} is there: a syncer that takes the {} lock is not excluded by {}",
                 other.directory(),
-                other.word()
+                other.word(),
+                ours.locks()
             ),
             "while such a syncer is about: `lock = \"both\"`; when there is none any more, delete that node",
         );
@@ -257,7 +259,7 @@ mod tests {
     fn locks_are_judged() {
         let recorded = synced(|_| {});
         insta::assert_snapshot!(line(lock_style(&recorded, LockStyle::Zktools)), @"Ok: zktools, as earlier syncs");
-        insta::assert_snapshot!(line(lock_style(&recorded, LockStyle::Both)), @r#"Fail: earlier syncs took the zktools lock, this configuration takes the both lock | set `lock = "zktools"`, or change it once no other syncer takes the old one: `treekeeper sync --adopt`"#);
+        insta::assert_snapshot!(line(lock_style(&recorded, LockStyle::Both)), @r#"Fail: earlier syncs took the zktools lock, this configuration takes both locks | set `lock = "zktools"`, or change it once no other syncer takes the old one: `treekeeper sync --adopt`"#);
         let never = cluster(None, StateReading::Absent);
         insta::assert_snapshot!(line(lock_style(&never, LockStyle::Kazoo)), @"Ok: kazoo");
         let zktools = LockStyle::Zktools;

@@ -12,6 +12,7 @@ use serde_json::json;
 use treekeeper_core::model::ZnodePath;
 use treekeeper_core::model::cluster::{HOSTS_PATH, STATE_PATH};
 
+use super::fold;
 use super::setup::Setup;
 use super::ui::{self, Exit, Problem};
 use crate::git;
@@ -110,7 +111,7 @@ pub fn run(setup: &Setup) -> Result<Exit, Problem> {
     if setup.json {
         ui::print_json(&as_json(&findings))?;
     } else {
-        ui::print_text(&as_text(&findings))?;
+        ui::print_text(&as_text(&findings, fold::columns_of(&std::io::stdout())))?;
     }
     Ok(if failed { Exit::Error } else { Exit::Done })
 }
@@ -165,7 +166,7 @@ async fn zookeeper(setup: &Setup) -> Vec<Finding> {
     let servers = zk::servers(&options).await;
     let mut findings: Vec<Finding> = servers
         .iter()
-        .map(|(address, facts)| verdict::server(address, facts.as_ref(), options.tls.is_some()))
+        .map(|(address, answer)| verdict::server(address, answer, options.tls.is_some()))
         .collect();
     let started = Instant::now();
     let session = match Session::open(&options).await {
@@ -252,7 +253,8 @@ async fn large_requests(setup: &Setup, options: &SessionOptions) -> Finding {
     verdict::large_requests(bytes, asked.await)
 }
 
-fn as_text(findings: &[Finding]) -> String {
+/// Returns the findings as text, folded to so many columns if there is a limit.
+fn as_text(findings: &[Finding], columns: Option<usize>) -> String {
     let width = findings
         .iter()
         .map(|finding| finding.subject.len())
@@ -262,12 +264,16 @@ fn as_text(findings: &[Finding]) -> String {
     for finding in findings {
         let style = finding.level.style();
         let word = finding.level.word();
-        text.push_str(&format!(
-            "{style}{word:7}{style:#}  {:width$}  {}\n",
+        let line = format!(
+            "{style}{word:7}{style:#}  {:width$}  {}",
             finding.subject, finding.text
-        ));
-        if let Some(fix) = &finding.fix {
-            text.push_str(&format!("         fix: {fix}\n"));
+        );
+        let fix = finding.fix.as_ref().map(|fix| format!("         fix: {fix}"));
+        let lines = [(Some(line), 11 + width), (fix, 14)];
+        for (line, indent) in lines {
+            let Some(line) = line else { continue };
+            let folded = fold::fold(&line, columns.unwrap_or(usize::MAX), indent);
+            text.push_str(&format!("{}\n", folded.join("\n")));
         }
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();

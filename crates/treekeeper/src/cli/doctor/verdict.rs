@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::zk::{ServerFacts, ZkError};
+use crate::zk::{ServerAnswer, ZkError};
 
 /// The first git that knows every option that is used (`fetch --no-write-fetch-head`).
 const GIT_MIN: (u32, u32) = (2, 29);
@@ -28,18 +28,23 @@ pub fn git(version: &str) -> Finding {
 }
 
 /// Judges what a server tells of itself.
-pub fn server(address: &str, facts: Option<&ServerFacts>, tls: bool) -> Finding {
-    let Some(facts) = facts else {
-        let fix = if tls {
-            "ask it beside TLS: `zkServer.sh version` on its machine"
-        } else {
-            "allow the word in its zoo.cfg: 4lw.commands.whitelist=srvr (`cons` too lets `lock show` tell addresses)"
-        };
-        return Finding::warning(
-            "server",
-            format!("{address} does not tell its release (srvr)"),
-            fix,
-        );
+pub fn server(address: &str, answer: &ServerAnswer, tls: bool) -> Finding {
+    let facts = match answer {
+        ServerAnswer::Facts(facts) => facts,
+        ServerAnswer::Silent => {
+            let fix = if tls {
+                "ask it beside TLS: `zkServer.sh version` on its machine"
+            } else {
+                "allow the word in its zoo.cfg: 4lw.commands.whitelist=srvr (`cons` too lets `lock show` tell addresses)"
+            };
+            let text = format!("{address} does not tell its release (srvr)");
+            return Finding::warning("server", text, fix);
+        }
+        ServerAnswer::Absent => {
+            let text = format!("{address} cannot be reached: nothing listens there, or something is between");
+            let fix = "start it, or take it out of the connection string (--zookeeper)";
+            return Finding::warning("server", text, fix);
+        }
     };
     let mode = match facts.mode.as_str() {
         "" => String::new(),
@@ -200,6 +205,7 @@ pub fn time(duration: Duration) -> String {
 mod tests {
     use super::super::Level;
     use super::*;
+    use crate::zk::ServerFacts;
 
     fn line(finding: Finding) -> String {
         let fix = finding.fix.map(|fix| format!(" | {fix}")).unwrap_or_default();
@@ -213,7 +219,7 @@ mod tests {
                 release: release.to_owned(),
                 mode: "leader".to_owned(),
             };
-            line(server("zk1:2181", Some(&facts), false))
+            line(server("zk1:2181", &ServerAnswer::Facts(facts), false))
         };
         insta::assert_snapshot!(said("3.9.3-c26634f"), @"Fail: zk1:2181 runs 3.9.3-c26634f (leader): it may lose committed transactions (ZOOKEEPER-4925) | upgrade to 3.9.5 or newer, now");
         insta::assert_snapshot!(said("3.8.0--1"), @"Warning: zk1:2181 runs 3.8.0--1 (leader): its `sync` request may hang, and it has other known faults | upgrade to 3.8.6 or newer");
@@ -225,8 +231,9 @@ mod tests {
         insta::assert_snapshot!(said("3.10.0"), @"Ok: zk1:2181 runs 3.10.0 (leader)");
         insta::assert_snapshot!(said("4.0.0"), @"Ok: zk1:2181 runs 4.0.0 (leader)");
         insta::assert_snapshot!(said("what"), @"Ok: zk1:2181 runs what (leader)");
-        insta::assert_snapshot!(line(server("zk1:2181", None, false)), @"Warning: zk1:2181 does not tell its release (srvr) | allow the word in its zoo.cfg: 4lw.commands.whitelist=srvr (`cons` too lets `lock show` tell addresses)");
-        insta::assert_snapshot!(line(server("zk1:2281", None, true)), @"Warning: zk1:2281 does not tell its release (srvr) | ask it beside TLS: `zkServer.sh version` on its machine");
+        insta::assert_snapshot!(line(server("zk1:2181", &ServerAnswer::Silent, false)), @"Warning: zk1:2181 does not tell its release (srvr) | allow the word in its zoo.cfg: 4lw.commands.whitelist=srvr (`cons` too lets `lock show` tell addresses)");
+        insta::assert_snapshot!(line(server("zk1:2181", &ServerAnswer::Absent, false)), @"Warning: zk1:2181 cannot be reached: nothing listens there, or something is between | start it, or take it out of the connection string (--zookeeper)");
+        insta::assert_snapshot!(line(server("zk1:2281", &ServerAnswer::Silent, true)), @"Warning: zk1:2281 does not tell its release (srvr) | ask it beside TLS: `zkServer.sh version` on its machine");
     }
 
     #[test]

@@ -470,8 +470,8 @@ pub fn unusable(cluster: &ClusterReading) -> Option<Failure> {
             let bad = state.protected.iter().find(|text| Glob::parse(text).is_err())?;
             Some(
                 Failure::new(format!(
-                    "cannot read /treekeeper/state: {:?} in `protected` is no glob",
-                    crate::model::printable(bad)
+                    "cannot read /treekeeper/state: {} in `protected` is no glob",
+                    crate::model::quoted(bad)
                 ))
                 .with_code("TK1115")
                 .with_hint("if it was damaged by hand, put the glob right there"),

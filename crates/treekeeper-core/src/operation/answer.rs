@@ -161,6 +161,22 @@ impl OpFault {
         }
     }
 
+    /// Returns who can do what about it.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            OpFault::NoAuth => {
+                "give treekeeper's identity the permission, or configure the one that has it ([auth])"
+            }
+            OpFault::Quota => {
+                "somebody who may raises the quota: `zkCli.sh listquota PATH` tells it, `zkCli.sh setquota` sets it"
+            }
+            cause if cause.is_conflict() => {
+                "somebody wrote there after the tree was read: run the same command again"
+            }
+            _ => "`treekeeper doctor` tells more of the server",
+        }
+    }
+
     /// Tells whether reading again and planning anew can help.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(

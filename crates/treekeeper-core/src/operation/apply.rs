@@ -150,8 +150,8 @@ impl Operation {
         self.note_landed(transaction);
         self.advance(transaction);
         let Some(operation) = operation else {
-            return self
-                .fail(Failure::new(format!("the server refused the plan: {cause}")).with_code("TK1109"));
+            let failure = Failure::new(format!("the server refused the plan: {cause}"));
+            return self.fail(failure.with_code("TK1109").with_hint(cause.hint()));
         };
         let place = self.place(transaction, operation);
         if operation < self.candidates.len() && matches!(cause, OpFault::NoNode | OpFault::BadVersion) {
@@ -180,9 +180,8 @@ impl Operation {
         }
         if !cause.is_conflict() {
             let shown = crate::model::printable(place.as_str()).into_owned();
-            return self.fail(
-                Failure::new(format!("the server refused to write {shown}: {cause}")).with_code("TK1109"),
-            );
+            let failure = Failure::new(format!("the server refused to write {shown}: {cause}"));
+            return self.fail(failure.with_code("TK1109").with_hint(cause.hint()));
         }
         if let Some(request) = self.overtaken_saved(place.clone(), cause) {
             return request;

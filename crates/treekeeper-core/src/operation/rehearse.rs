@@ -61,18 +61,7 @@ impl Refusal {
 
     /// Returns the next step.
     pub fn hint(&self) -> &'static str {
-        match &self.cause {
-            OpFault::NoAuth => {
-                "give treekeeper's identity the permission, or configure the one that has it ([auth])"
-            }
-            OpFault::Quota => {
-                "somebody who may raises the quota: `zkCli.sh listquota PATH` tells it, `zkCli.sh setquota` sets it"
-            }
-            cause if cause.is_conflict() => {
-                "somebody wrote there after the tree was read: run the same command again"
-            }
-            _ => "`treekeeper doctor` tells more of the server",
-        }
+        self.cause.hint()
     }
 }
 

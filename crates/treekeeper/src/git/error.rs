@@ -280,6 +280,12 @@ impl GitError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             GitError::GitMissing => "install git, or put its directory into PATH".to_owned(),
+            // What git takes for an expression isn't asked of it; the user's own git knows the commit.
+            GitError::NameRefused { name } if name.contains(['~', '^']) => {
+                "name the commit: `git rev-parse` prints the id that such an expression stands for; `rollback` also \
+                 takes how many deployments to go back"
+                    .to_owned()
+            }
             GitError::MirrorOccupied { path } => {
                 format!(
                     "name another directory with --tree-directory, or move {} away",

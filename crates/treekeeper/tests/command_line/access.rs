@@ -5,6 +5,8 @@ use zookeeper_client::{Acl, AuthId, Permission};
 
 use crate::scene::Scene;
 use crate::support::foreign::wait;
+use crate::support::server::left_to_zookeeper;
+use crate::support::zookeeper::ZooKeeper;
 
 /// Small enough that a plan of a few znodes goes in batches.
 const BATCHED: &str = "[limits]\ntransaction_operations = 8\n";
@@ -208,4 +210,25 @@ fn an_edit_that_is_denied() {
     error[TK1104]: ZooKeeper denies setting /a/e, creating in /a/e; nothing was written
     hint: give treekeeper's identity the permission, or configure the one that has it ([auth])
     ");
+}
+
+#[test]
+fn a_quota_that_the_server_enforces() {
+    if left_to_zookeeper("a_quota_that_the_server_enforces") {
+        return;
+    }
+    let lines = ["enforceQuota=true".to_owned()];
+    let zookeeper = ZooKeeper::start_with(&lines, &[]);
+    let scene = Scene::on(&zookeeper.address());
+    scene.commit("first", &[("a.zk", "/a\n  /b\n")]);
+    scene.treekeeper.run(&["sync"]).expect(0);
+    let foreign = &scene.session;
+    foreign.create("/zookeeper/quota/a", b"");
+    foreign.create("/zookeeper/quota/a/zookeeper_stats", b"count=2,bytes=0");
+    let limits = b"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2";
+    foreign.create("/zookeeper/quota/a/zookeeper_limits", limits);
+    scene.commit("next", &[("a.zk", "/a\n  /b\n  /c\n")]);
+    assert_snapshot!(scene.refusal(&["sync"], 1), @"");
+    let checked = scene.treekeeper.run(&["plan", "--check"]).expect(1);
+    assert_snapshot!(scene.words(&checked.stderr), @"");
 }

@@ -19,9 +19,10 @@ const SASL: &str = "memkeeper knows no SASL";
 /// The tests that run on Apache ZooKeeper alone, and why.
 ///
 /// A test of the kit holds that each of them asks [`left_to_zookeeper`] first, and nobody else does.
-pub const ONLY_ON_ZOOKEEPER: [(&str, &str); 10] = [
+pub const ONLY_ON_ZOOKEEPER: [(&str, &str); 11] = [
     ("a_client_certificate", TLS),
     ("a_denial_that_no_one_foresaw_leaves_a_marked_tree", SASL),
+    ("a_quota_that_the_server_enforces", "memkeeper keeps quotas and does not count"),
     ("a_dropped_server_is_gone", "memkeeper is no process of its own"),
     ("a_sasl_server_knows_its_user", SASL),
     ("a_sasl_server_refuses_a_wrong_password", SASL),

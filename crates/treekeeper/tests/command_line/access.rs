@@ -228,7 +228,17 @@ fn a_quota_that_the_server_enforces() {
     let limits = b"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2";
     foreign.create("/zookeeper/quota/a/zookeeper_limits", limits);
     scene.commit("next", &[("a.zk", "/a\n  /b\n  /c\n")]);
-    assert_snapshot!(scene.refusal(&["sync"], 1), @"");
+    assert_snapshot!(scene.refusal(&["sync"], 1), @"
+    INFO VCS Version: <next>
+    INFO ZK Version: <first>
+    INFO Version mismatch detected, resyncing
+    INFO Importing a.zk
+    error[TK1109]: the server refused to write /a/c: a quota would be exceeded
+    hint: somebody who may raises the quota: `zkCli.sh listquota PATH` tells it, `zkCli.sh setquota` sets it
+    ");
     let checked = scene.treekeeper.run(&["plan", "--check"]).expect(1);
-    assert_snapshot!(scene.words(&checked.stderr), @"");
+    assert_snapshot!(scene.words(&checked.stderr), @"
+    error[TK1122]: the server would refuse it: creating /a/c: a quota would be exceeded
+    hint: somebody who may raises the quota: `zkCli.sh listquota PATH` tells it, `zkCli.sh setquota` sets it
+    ");
 }

@@ -22,8 +22,11 @@ const SASL: &str = "memkeeper knows no SASL";
 pub const ONLY_ON_ZOOKEEPER: [(&str, &str); 11] = [
     ("a_client_certificate", TLS),
     ("a_denial_that_no_one_foresaw_leaves_a_marked_tree", SASL),
-    ("a_quota_that_the_server_enforces", "memkeeper keeps quotas and does not count"),
     ("a_dropped_server_is_gone", "memkeeper is no process of its own"),
+    (
+        "a_quota_that_the_server_enforces",
+        "memkeeper keeps quotas and does not count",
+    ),
     ("a_sasl_server_knows_its_user", SASL),
     ("a_sasl_server_refuses_a_wrong_password", SASL),
     ("a_server_with_another_name_is_refused", TLS),

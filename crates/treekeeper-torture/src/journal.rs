@@ -82,9 +82,11 @@ fn parse(dump: &[u8]) -> Vec<Entry> {
         .collect()
 }
 
-fn is_entry(line: &[u8]) -> bool {
-    let head = &line[..line.len().min(60)];
-    line.first().is_some_and(u8::is_ascii_digit) && find(head, b" session 0x").is_some()
+/// Tells whether an entry begins here. Data may end with a line break and a digit, right before the next entry.
+fn is_entry(rest: &[u8]) -> bool {
+    let head = &rest[..rest.len().min(60)];
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.first().is_some_and(u8::is_ascii_digit) && find(line, b" session 0x").is_some()
 }
 
 /// Where the last entry ends: the toolkit says a word at last.
@@ -291,8 +293,8 @@ mod tests {
         dump.extend(b"1/2/26, 10:00:00 PM UTC session 0xa cxid 0x2 zxid 0x3 multi setData:");
         // Ten bytes of data: the length is the byte of a new line.
         dump.extend(b"\0\0\0\x02/h\0\0\0\x0a1/2/26, 10\0\0\0\x0a;delete:\0\0\0\x03/;x");
-        // A length that the toolkit has spoiled.
-        dump.extend(b";setData:\0\0\0\x02/j\0\0\x01?{\"a\":\"}\"}\0\0\0\n");
+        // A length that the toolkit has spoiled, and a version that ends as a line with a digit does.
+        dump.extend(b";setData:\0\0\0\x02/j\0\0\x01?{\"a\":\"}\"}\0\0\n2\n");
         dump.extend(
             b"1/2/26, 10:00:00 PM UTC session 0xb cxid 0x2 zxid 0x4 multi delete:\0\0\0\x02/x;error:????\n",
         );

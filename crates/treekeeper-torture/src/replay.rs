@@ -59,6 +59,10 @@ struct Replay<'a> {
     nodes: BTreeMap<String, Node>,
     /// Who deleted what last.
     deleters: BTreeMap<String, u64>,
+    /// At which transaction an ephemeral node went, whoever ended it.
+    ephemerals_gone: BTreeMap<String, u64>,
+    /// At which transaction a session came into line for a lock: what it knows of the tree it has read since.
+    in_line: BTreeMap<u64, u64>,
     treekeepers: BTreeSet<u64>,
     /// Sessions whose candidate others have deleted or revoked.
     fenced: BTreeSet<u64>,
@@ -84,6 +88,8 @@ pub fn judge(entries: &[Entry], rules: &Rules) -> Verdict {
         rules,
         nodes: BTreeMap::new(),
         deleters: BTreeMap::new(),
+        ephemerals_gone: BTreeMap::new(),
+        in_line: BTreeMap::new(),
         treekeepers,
         fenced: BTreeSet::new(),
         newest: 0,
@@ -109,7 +115,7 @@ impl Replay<'_> {
         let writes_tree = deeds.iter().any(|deed| path_of(deed).is_some_and(is_managed));
         self.verdict.edits += usize::from(writes_tree && !is_ours);
         let sets_version = deeds.iter().any(|deed| path_of(deed) == Some(HOSTS));
-        deeds.iter().for_each(|deed| self.apply(entry.session, deed));
+        deeds.iter().for_each(|deed| self.apply(entry, deed));
         self.count_holders();
         let version = self.version();
         if sets_version && is_ours {
@@ -186,7 +192,8 @@ impl Replay<'_> {
         None
     }
 
-    fn apply(&mut self, session: u64, deed: &Deed) {
+    fn apply(&mut self, entry: &Entry, deed: &Deed) {
+        let Entry { session, zxid, .. } = *entry;
         match deed {
             Deed::Create {
                 path,
@@ -199,10 +206,16 @@ impl Replay<'_> {
                     writer: session,
                 };
                 self.nodes.insert(path.clone(), node);
+                if queue_of(path).is_some() {
+                    self.in_line.insert(session, zxid);
+                }
             }
             Deed::Delete { path } => {
                 let node = self.nodes.remove(path);
                 self.deleters.insert(path.clone(), session);
+                if node.as_ref().is_some_and(|node| node.ephemeral_of.is_some()) {
+                    self.ephemerals_gone.insert(path.clone(), zxid);
+                }
                 let owner = node.and_then(|node| node.ephemeral_of);
                 if let (Some(_), Some(owner)) = (queue_of(path), owner)
                     && owner != session
@@ -232,6 +245,7 @@ impl Replay<'_> {
                     .collect();
                 for path in gone {
                     self.nodes.remove(&path);
+                    self.ephemerals_gone.insert(path.clone(), zxid);
                     self.deleters.insert(path, session);
                 }
             }
@@ -263,7 +277,7 @@ impl Replay<'_> {
             );
         }
         self.newest = self.newest.max(place);
-        if let Some(fault) = self.torn(&self.rules.commits[place].1) {
+        if let Some(fault) = self.torn(&self.rules.commits[place].1, entry.session) {
             self.blame(entry, &format!("I2: the version is {commit}, but {fault}"));
         }
     }
@@ -275,7 +289,7 @@ impl Replay<'_> {
             .iter()
             .find(|(commit, _)| version == Some(&commit.as_str().into()));
         let fault = match desired {
-            Some((_, desired)) => self.torn(desired),
+            Some((_, desired)) => self.torn(desired, entry.session),
             None => Some("it is no commit's".to_owned()),
         };
         if let Some(fault) = fault {
@@ -287,7 +301,10 @@ impl Replay<'_> {
     }
 
     /// Returns where the tree isn't what a commit says, edits of others aside.
-    fn torn(&self, desired: &Tree) -> Option<String> {
+    ///
+    /// A node above an ephemeral one is left alone; if that went after `session` can have read it, nobody knows better.
+    fn torn(&self, desired: &Tree, session: u64) -> Option<String> {
+        let read_since = self.in_line.get(&session).copied().unwrap_or(0);
         let is_others =
             |session: Option<u64>| session.is_some_and(|session| !self.treekeepers.contains(&session));
         for (path, properties) in &desired.nodes {
@@ -302,7 +319,12 @@ impl Replay<'_> {
         let is_kept = |path: &str, node: &Node| {
             let below = format!("{path}/");
             let lives = |node: &Node| node.ephemeral_of.is_some() || is_others(Some(node.writer));
+            let mut gone = self
+                .ephemerals_gone
+                .range(below.clone()..)
+                .take_while(|(other, _)| other.starts_with(&below));
             lives(node)
+                || gone.any(|(_, when)| *when > read_since)
                 || self
                     .nodes
                     .range(below.clone()..)
@@ -373,4 +395,85 @@ fn queue_of(path: &str) -> Option<usize> {
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CANDIDATE: &str = "/c/ZktoolsLocks/,hosts/x-lock--000000000";
+
+    fn create(path: &str, data: &str, ephemeral: bool) -> Deed {
+        Deed::Create {
+            path: path.to_owned(),
+            data: data.as_bytes().to_vec(),
+            ephemeral,
+        }
+    }
+
+    fn delete(path: &str) -> Deed {
+        Deed::Delete {
+            path: path.to_owned(),
+        }
+    }
+
+    /// What a log shows in which a sync leaves `/app/old`, whose ephemeral child goes before the given zxid.
+    fn left_over(child_gone: u64) -> Vec<String> {
+        let tree = |paths: &[&str]| {
+            let mut tree = Tree::default();
+            for path in paths {
+                tree.touch(path);
+            }
+            tree
+        };
+        let deeds = [
+            (1, 1, vec![create(&format!("{CANDIDATE}1"), "{\"pid\":1}", true)]),
+            (
+                2,
+                1,
+                vec![
+                    create("/c/app", "{}", false),
+                    create("/c/app/old", "{}", false),
+                    create(&format!("/c{HOSTS}"), "{\"version\":\"a\"}", false),
+                ],
+            ),
+            (3, 1, vec![delete(&format!("{CANDIDATE}1"))]),
+            (4, 9, vec![create("/c/app/old/agent", "{}", true)]),
+            (child_gone, 9, vec![delete("/c/app/old/agent")]),
+            (6, 2, vec![create(&format!("{CANDIDATE}2"), "{\"pid\":2}", true)]),
+            (
+                8,
+                2,
+                vec![Deed::Set {
+                    path: format!("/c{HOSTS}"),
+                    data: b"{\"version\":\"b\"}".to_vec(),
+                }],
+            ),
+        ];
+        let mut entries: Vec<Entry> = deeds
+            .into_iter()
+            .map(|(zxid, session, deeds)| Entry { zxid, session, deeds })
+            .collect();
+        entries.sort_by_key(|entry| entry.zxid);
+        let rules = Rules {
+            chroot: "/c".to_owned(),
+            commits: vec![
+                ("a".to_owned(), tree(&["/app", "/app/old"])),
+                ("b".to_owned(), tree(&["/app"])),
+            ],
+            locks: 1,
+            are_others_free: true,
+        };
+        judge(&entries, &rules).violations
+    }
+
+    #[test]
+    fn only_an_ephemeral_node_that_was_there_when_the_tree_was_read_excuses_its_parent() {
+        assert_eq!(left_over(7), Vec::<String>::new());
+        let blamed = left_over(5).join("\n");
+        assert!(
+            blamed.contains("I2: the version is b, but /app/old is left over"),
+            "{blamed}"
+        );
+    }
 }

@@ -381,20 +381,21 @@ fn parse_listing(output: &[u8], sizes: Sizes) -> Result<Vec<Entry>, &[u8]> {
     lines.map(|line| parse_entry(line, sizes).ok_or(line)).collect()
 }
 
-/// Reads `MODE TYPE ID[ SIZE]\tNAME`; a blob without a size is one that git can't find.
+/// Reads `MODE TYPE ID[ SIZE]\tNAME`, sizes padded on the left; a blob without a size is one that git can't find.
 fn parse_entry(line: &[u8], sizes: Sizes) -> Option<Entry> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
-    let mut words = std::str::from_utf8(&line[..tab]).ok()?.split_ascii_whitespace();
-    let kind = match words.next()? {
+    let mut words = std::str::from_utf8(&line[..tab]).ok()?.split(' ');
+    let mut word = || words.next().filter(|word| !word.is_empty());
+    let (mode, _, id) = (word()?, word()?, word()?.to_owned());
+    let kind = match mode {
         "100644" | "100755" | "100664" => EntryKind::File,
         "120000" => EntryKind::Symlink,
         "160000" => EntryKind::Submodule,
         "040000" => EntryKind::Directory,
         _ => EntryKind::Special,
     };
-    let (_, id) = (words.next()?, words.next()?.to_owned());
     let bytes = match (kind, sizes) {
-        (EntryKind::File, Sizes::Wanted) => Some(words.next()?.parse().ok()?),
+        (EntryKind::File, Sizes::Wanted) => Some(words.find(|word| !word.is_empty())?.parse().ok()?),
         _ => None,
     };
     Some(Entry {

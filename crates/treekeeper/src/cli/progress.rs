@@ -14,7 +14,7 @@ use treekeeper_core::operation::{Event, Operation, Receipt};
 use super::setup::Setup;
 use super::ui::Problem;
 use crate::engine::{self, World};
-use crate::zk::{Progress, Work};
+use crate::zk::{Amount, Progress, Work};
 
 /// What takes less is done before anybody wonders.
 const SHOWN_AFTER: Duration = Duration::from_secs(2);
@@ -57,8 +57,7 @@ impl Display {
             return None;
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        // Until the first work begins there is nothing to show.
-        restart(&bar, &Work::default());
+        progress.begin("connecting to ZooKeeper", Amount::Uncounted);
         let (end, ended) = mpsc::channel();
         let (progress, shown) = (Arc::clone(progress), bar.clone());
         let begin = Instant::now();
@@ -92,18 +91,19 @@ fn restart(bar: &ProgressBar, work: &Work) {
     bar.reset();
     bar.set_style(style(work));
     bar.set_message(work.name);
-    match work.total {
-        Some(total) => bar.set_length(total as u64),
-        None => bar.unset_length(),
+    match work.amount {
+        Amount::Known(total) => bar.set_length(total as u64),
+        Amount::Unknown | Amount::Uncounted => bar.unset_length(),
     }
 }
 
 /// Returns how a work is shown; the estimate is of this work alone, by its speed so far: nobody knows about the next.
 fn style(work: &Work) -> ProgressStyle {
-    let template = match (work.name, work.total) {
+    let template = match (work.name, work.amount) {
         ("", _) => "",
-        (_, None) => "{msg}: {human_pos} in {elapsed}",
-        (_, Some(_)) => "{msg}: {human_pos} of {human_len} ({percent} %), about {eta} left of this",
+        (_, Amount::Uncounted) => "{msg} for {elapsed}",
+        (_, Amount::Unknown) => "{msg}: {human_pos} in {elapsed}",
+        (_, Amount::Known(_)) => "{msg}: {human_pos} of {human_len} ({percent} %), about {eta} left of this",
     };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -180,15 +180,17 @@ mod tests {
             bar.force_draw();
             terminal.text()
         };
-        progress.begin("applying changes", Some(1_000_000));
+        progress.begin("applying changes", Amount::Known(1_000_000));
         progress.advance(250_000);
         let line = show();
         let (start, rest) = line.split_once("about ").expect("an estimate");
         assert_eq!(start, "applying changes: 250,000 of 1,000,000 (25 %), ");
         assert!(rest.ends_with(" left of this"), "{rest}");
-        progress.begin("reading znodes", None);
+        progress.begin("reading znodes", Amount::Unknown);
         progress.advance(12_345);
         assert!(show().starts_with("reading znodes: 12,345 in "));
+        progress.begin("waiting for the lock", Amount::Uncounted);
+        assert!(show().starts_with("waiting for the lock for "));
         bar.finish_and_clear();
         assert_eq!(terminal.text(), "");
     }

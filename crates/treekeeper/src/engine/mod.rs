@@ -22,7 +22,7 @@ pub use against::run_against;
 pub use settings::{SettingsFault, globs, settings_globs};
 pub use source::{RepositorySource, failure};
 
-use crate::zk::{self, HeldLock, ReadMethod, Session, SessionOptions, ZkError};
+use crate::zk::{self, Amount, HeldLock, ReadMethod, Session, SessionOptions, ZkError};
 
 /// What an operation needs of the world.
 pub struct World {
@@ -189,15 +189,22 @@ impl Driver {
     }
 
     fn show_progress(&self, request: &Request) {
-        let (name, total) = match request {
-            Request::ReadFiles { .. } => ("reading znodes", None),
-            Request::Observe(_) => ("reading znodes", self.expected),
-            Request::Commit(commitment) => ("applying changes", Some(commitment.plan.changes.len())),
-            Request::ReadBack(plan) => ("reading changes back", Some(plan.changes.len())),
-            // What takes no part in the size of the tree is over soon, or waits for somebody else.
-            _ => ("", None),
+        let (name, amount) = match request {
+            Request::Fetch => ("fetching from git", Amount::Uncounted),
+            Request::ReadFiles { .. } => ("reading znodes", Amount::Unknown),
+            Request::AcquireLock(_) => ("waiting for the lock", Amount::Uncounted),
+            Request::Observe(_) => (
+                "reading znodes",
+                self.expected.map_or(Amount::Unknown, Amount::Known),
+            ),
+            Request::CheckAccess(_) => ("reading ACLs", Amount::Uncounted),
+            Request::Rehearse { .. } => ("asking the server", Amount::Uncounted),
+            Request::Commit(commitment) => ("applying changes", Amount::Known(commitment.plan.changes.len())),
+            Request::ReadBack(plan) => ("reading changes back", Amount::Known(plan.changes.len())),
+            // What takes no part in the size of the tree is over soon.
+            _ => ("", Amount::Uncounted),
         };
-        self.world.session.progress.begin(name, total);
+        self.world.session.progress.begin(name, amount);
     }
 
     /// Reads a scope, but for what was read early.

@@ -13,7 +13,7 @@ use treekeeper_core::model::DesiredTree;
 use treekeeper_core::treefile::Cutter;
 
 use crate::git::FileSink;
-use crate::zk::Progress;
+use crate::zk::{Amount, Progress};
 
 /// The most threads that read pieces.
 const THREADS_MAX: usize = 8;
@@ -154,8 +154,10 @@ impl FileSink for PieceReader {
         self.sizes = files.iter().map(|(_, bytes)| *bytes).collect();
         self.rest.clear();
         (self.file, self.place, self.cutter) = (0, 0, Cutter::default());
-        self.progress
-            .begin("reading bytes of tree files", Some(self.sizes.iter().sum()));
+        self.progress.begin(
+            "reading bytes of tree files",
+            Amount::Known(self.sizes.iter().sum()),
+        );
         let all = files
             .iter()
             .all(|(name, bytes)| may_be_pieced(name, *bytes, &self.rules));

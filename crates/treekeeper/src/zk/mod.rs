@@ -36,7 +36,7 @@ pub use probe::{
     Quota, ServerAnswer, ServerFacts, newest_write_ms, quotas, reads_many_at_once, round_trip, servers,
     takes_bytes, watches_last,
 };
-pub use progress::{Progress, Work};
+pub use progress::{Amount, Progress, Work};
 pub use rehearse::rehearse;
 pub use session::{Credentials, Session, SessionOptions, TlsFiles, split};
 pub use trouble::trouble_listener;

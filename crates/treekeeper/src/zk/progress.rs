@@ -13,24 +13,36 @@ pub struct Progress {
     done: AtomicUsize,
 }
 
+/// How much there is of a work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Amount {
+    /// Nothing is counted: it is waited for.
+    #[default]
+    Uncounted,
+    /// What is done is counted; how much there is nobody knows.
+    Unknown,
+    /// So much.
+    Known(usize),
+}
+
 /// A piece of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// What is done, such as `reading znodes`; empty if nothing is.
     pub name: &'static str,
-    /// How much there is to do, if that is known.
-    pub total: Option<usize>,
+    /// How much there is to do.
+    pub amount: Amount,
     /// Counts the works, so that two of one name are told apart.
     pub number: usize,
 }
 
 impl Progress {
     /// Begins another work.
-    pub fn begin(&self, name: &'static str, total: Option<usize>) {
+    pub fn begin(&self, name: &'static str, amount: Amount) {
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         *work = Work {
             name,
-            total,
+            amount,
             number: work.number + 1,
         };
         self.done.store(0, Ordering::Relaxed);

@@ -102,6 +102,7 @@ fn every_kind_of_conflict_is_planned_again_and_nothing_else_is() {
     insta::assert_snapshot!(told, @"
     read fetch relate files read prepare lock read observe commit release
     failed: the server refused to write /a: odd
+    hint: `treekeeper doctor` tells more of the server
     ");
 }
 
@@ -129,6 +130,7 @@ fn a_request_that_is_refused_as_a_whole_is_not_a_lost_lock() {
     insta::assert_snapshot!(World::new().answers([("commit", answer)]).sync(), @"
     read fetch relate files read prepare lock read observe commit release
     failed: the server refused the plan: throttled
+    hint: `treekeeper doctor` tells more of the server
     ");
 }
 
@@ -231,7 +233,7 @@ fn batches_that_landed_are_told_however_it_ends() {
     insta::assert_snapshot!(after_one(3, OpFault::Other("odd".to_owned())), @"
     read fetch relate files read prepare lock read observe access commit release
     failed: the server refused to write /a: odd; 1 of 2 batches are in the tree, which is marked as incomplete
-    hint: the next sync repairs it: `treekeeper sync`
+    hint: `treekeeper doctor` tells more of the server; the next sync repairs it: `treekeeper sync`
     ");
     insta::assert_snapshot!(after_one(3, OpFault::NoAuth), @r"
     read fetch relate files read prepare lock read observe access commit release

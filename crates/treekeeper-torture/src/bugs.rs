@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::multi::{self, CHECK, DELETE, Operation, SET_DATA};
-use crate::proxy::{integer, read_frame};
+use crate::proxy::{hosts_of, integer, read_frame, through};
 
 /// How long a slow treekeeper thinks before each transaction.
 const SLOW: Duration = Duration::from_millis(200);
@@ -89,7 +89,7 @@ impl Relay {
 
     /// Returns the connect string that leads through the relay to the same chroot.
     pub fn connect(&self, connect: &str) -> String {
-        format!("127.0.0.1:{}{}", self.port, &connect[hosts_of(connect).len()..])
+        through(self.port, connect)
     }
 }
 
@@ -99,10 +99,6 @@ impl Drop for Relay {
         // The accepting thread looks up when somebody comes.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
-}
-
-fn hosts_of(connect: &str) -> &str {
-    connect.split('/').next().unwrap_or_default()
 }
 
 /// What replies look like to the client: the operations that it believes to have sent, by the number of the request.

@@ -101,7 +101,7 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
         let port = listener.local_addr().expect("a bound address").port();
         let shared = Arc::new(Shared {
-            server: connect.split('/').next().unwrap_or_default().to_owned(),
+            server: hosts_of(connect).to_owned(),
             script,
             hook,
             state: Mutex::default(),
@@ -114,8 +114,7 @@ impl Proxy {
 
     /// Returns the connect string that leads through the proxy to the same chroot.
     pub fn connect(&self, connect: &str) -> String {
-        let chroot = connect.find('/').map_or("", |start| &connect[start..]);
-        format!("127.0.0.1:{}{chroot}", self.port)
+        through(self.port, connect)
     }
 
     /// Returns how many frames of clients came, pings aside.
@@ -311,6 +310,16 @@ fn carry_replies(pair: Arc<Pair>) {
         }
     }
     pair.close();
+}
+
+/// Returns the servers of a connect string.
+pub fn hosts_of(connect: &str) -> &str {
+    connect.split('/').next().unwrap_or_default()
+}
+
+/// Returns the connect string that leads through a loopback port to the same chroot.
+pub fn through(port: u16, connect: &str) -> String {
+    format!("127.0.0.1:{port}{}", &connect[hosts_of(connect).len()..])
 }
 
 /// Reads one frame with its length; `None` when the connection is over.

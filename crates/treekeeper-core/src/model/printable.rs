@@ -85,6 +85,7 @@ mod tests {
         assert_eq!(printable("a\x1b[31m\u{202E}b\n"), "a\\u{1b}[31m\\u{202e}b\\n");
         assert!(matches!(printable("plain é"), Cow::Borrowed(_)));
     }
+
     #[test]
     fn quotes_are_not_left_and_nothing_is_escaped_twice() {
         assert_eq!(quoted("a\u{3164}\"b"), r#""a\u{3164}\"b""#);

@@ -191,7 +191,12 @@ impl Checker {
                 record.is_superseded |= record.step.take().is_some();
             }
         }
-        let is_granted_to = self.is_granted_to(&said.revision);
+        if !said.is_end && !self.is_granted_to(&said.revision) {
+            self.granted = Granted {
+                revision: said.revision.clone(),
+                ..Granted::default()
+            };
+        }
         let record = &mut self.records[operation.0];
         if said.is_end {
             record.ends += 1;
@@ -199,12 +204,6 @@ impl Checker {
             self.granted = Granted::default();
         } else {
             record.step = Some((said.step, said.steps));
-            if !is_granted_to {
-                self.granted = Granted {
-                    revision: said.revision.clone(),
-                    ..Granted::default()
-                };
-            }
             self.granted.any_history |= record.permit.any_history;
             self.granted.prune_roots |= record.permit.prune_roots;
         }

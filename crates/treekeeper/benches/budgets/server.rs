@@ -285,7 +285,8 @@ fn sequential_by_frames(connect: &str, sample: &[(ZnodePath, &[u8])]) -> f64 {
                 .map(|opcode| raw::single(opcode, chroot, path.as_str(), data))
         })
         .collect();
-    timed(|| Raw::connect(address).exchange(&frames, 1)).0
+    let mut raw = Raw::connect(address);
+    timed(|| raw.exchange(&frames, 1)).0
 }
 
 /// Splits `HOST:PORT/chroot`.

@@ -63,7 +63,6 @@ pub fn export(setup: &Setup, options: &ExportArgs) -> Result<Exit, Problem> {
             .with_hint("`treekeeper tree --json` prints the live tree as JSON"));
     }
     let text = printed(setup, &options.path, &print_options)?;
-
     match &options.output {
         None => ui::print_bytes(text.as_bytes())?,
         Some(path) => std::fs::write(path, &text).map_err(|error| {

@@ -13,6 +13,7 @@ mod history;
 mod mirror;
 mod object_id;
 mod options;
+mod pipes;
 mod place;
 mod process;
 mod read;

@@ -6,16 +6,17 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use super::error::{GitError, Limit};
 use super::options::{Environment, ProcessLimits};
+use super::pipes::{Event, Pipes};
 use super::text::useful_lines;
 use super::url::{GitUrl, Transport};
 
@@ -54,6 +55,9 @@ const POLL: Duration = Duration::from_millis(50);
 const QUIET_POLLS_MAX: u32 = 10;
 /// How long a killed process may take to vanish.
 const REAP_MAX: Duration = Duration::from_secs(5);
+/// How long a process that has closed its pipes is given to end before the next look; the pauses grow.
+const NAP_MIN: Duration = Duration::from_micros(50);
+const NAP_MAX: Duration = Duration::from_millis(5);
 
 /// What a git process reads on its standard input.
 pub(crate) enum Input {
@@ -149,9 +153,8 @@ impl Runner {
         let mut child = command.spawn().map_err(|source| GitError::Process { source })?;
         // The command holds its own copy of the lock's file.
         drop(command);
-        let events = connect(&mut child, bytes);
         let mut stderr = Vec::new();
-        let status = match watch.follow(&mut child, &events, sink, &mut stderr) {
+        let status = match watch.follow(&mut child, bytes.unwrap_or_default(), sink, &mut stderr) {
             Ok(status) => status,
             Err(stop) => {
                 kill_group(&mut child);
@@ -299,13 +302,6 @@ impl Runner {
     }
 }
 
-/// A piece of a process's output.
-enum Event {
-    Stdout(Vec<u8>),
-    Stderr(Vec<u8>),
-    Closed,
-}
-
 /// Why a process is to be killed.
 enum Stop {
     Limit(Limit),
@@ -320,52 +316,50 @@ struct Watch {
 }
 
 impl Watch {
-    /// Takes the process's output until it has ended, or says why it must not go on.
+    /// Tells the process its input and takes its output until it has ended, or says why it must not go on.
     fn follow(
         &self,
         child: &mut Child,
-        events: &Receiver<Event>,
+        input: Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
         stderr: &mut Vec<u8>,
     ) -> Result<ExitStatus, Stop> {
-        let (mut open, mut printed) = (2, 0);
+        let mut pipes = Pipes::new(child, input).map_err(Stop::Failed)?;
+        let mut printed = 0;
         let mut spoke = Instant::now();
         let mut ended: Option<ExitStatus> = None;
         let mut quiet_polls = 0;
+        let mut nap = NAP_MIN;
         loop {
-            let event = events.recv_timeout(if open == 0 { Duration::ZERO } else { POLL });
-            quiet_polls = if ended.is_some() && event.is_err() {
-                quiet_polls + 1
-            } else {
-                0
-            };
-            match event {
+            if pipes.are_closed() && ended.is_none() {
+                // It has closed its pipes, and so is about to end.
+                thread::sleep(nap);
+                nap = (nap * 2).min(NAP_MAX);
+            }
+            match pipes.next(if pipes.are_closed() { Duration::ZERO } else { POLL }) {
                 Ok(Event::Stdout(bytes)) => {
                     spoke = Instant::now();
                     printed += bytes.len() as u64;
                     if printed > self.stdout_bytes_max {
                         return Err(Stop::Limit(Limit::Output));
                     }
-                    sink(&bytes);
+                    sink(bytes);
                 }
                 Ok(Event::Stderr(bytes)) => {
                     spoke = Instant::now();
-                    stderr.extend_from_slice(&bytes);
+                    stderr.extend_from_slice(bytes);
                     let surplus = stderr.len().saturating_sub(STDERR_BYTES_MAX);
                     stderr.drain(..surplus);
                 }
-                Ok(Event::Closed) => open -= 1,
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    if open == 0 && ended.is_none() {
-                        thread::sleep(Duration::from_millis(1));
-                    }
-                }
+                Ok(Event::Quiet) if ended.is_some() => quiet_polls += 1,
+                Ok(Event::Moved | Event::Quiet) => {}
+                Err(error) => return Err(Stop::Failed(error)),
             }
             if ended.is_none() {
                 ended = child.try_wait().map_err(Stop::Failed)?;
             }
             match ended {
-                Some(status) if open == 0 || quiet_polls > QUIET_POLLS_MAX => return Ok(status),
+                Some(status) if pipes.are_closed() || quiet_polls > QUIET_POLLS_MAX => return Ok(status),
                 Some(_) => {}
                 None if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
                     return Err(Stop::Limit(Limit::Wall));
@@ -379,53 +373,14 @@ impl Watch {
     }
 }
 
-/// Connects the process's pipes to threads: two that read, and one that writes if there is something to write.
-fn connect(child: &mut Child, input: Option<Vec<u8>>) -> Receiver<Event> {
-    let (sender, events) = mpsc::sync_channel(16);
-    if let Some(stdout) = child.stdout.take() {
-        forward(stdout, sender.clone(), Event::Stdout);
-    }
-    if let Some(stderr) = child.stderr.take() {
-        forward(stderr, sender, Event::Stderr);
-    }
-    if let (Some(bytes), Some(mut stdin)) = (input, child.stdin.take()) {
-        // A git that stops reading has failed, and says so in its status.
-        thread::spawn(move || drop(stdin.write_all(&bytes)));
-    }
-    events
-}
-
-fn forward(mut from: impl Read + Send + 'static, to: SyncSender<Event>, event: fn(Vec<u8>) -> Event) {
-    thread::spawn(move || {
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match from.read(&mut buffer) {
-                Ok(length) if length > 0 => {
-                    if to.send(event(buffer[..length].to_vec())).is_err() {
-                        return;
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                _ => {
-                    let _ = to.send(Event::Closed);
-                    return;
-                }
-            }
-        }
-    });
-}
-
 /// Kills the process and everything that it started in its group, unless it has been waited for already.
 fn kill_group(child: &mut Child) {
     // Only a leader that was not yet waited for keeps its number from being given to another process.
     if !matches!(child.try_wait(), Ok(None)) {
         return;
     }
-    let script = "kill -s KILL -- \"-$1\"";
-    let _ = Command::new("sh")
-        .args(["-c", script, "sh", &child.id().to_string()])
-        .stderr(Stdio::null())
-        .status();
+    // It leads a group of its own from its start.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.kill();
     let killed = Instant::now();
     while matches!(child.try_wait(), Ok(None)) && killed.elapsed() < REAP_MAX {

@@ -184,7 +184,10 @@ fn history_is_same_forward_backward_diverged_or_unknown() {
     assert_eq!(relation(&old, &root), Relation::Backward);
     assert_eq!(relation(&old, &forced), Relation::Diverged);
     assert_eq!(relation(&"0".repeat(40), &forced), Relation::Unknown);
-    assert_eq!(mirror.root_commit(&revision(&forced)).unwrap(), revision(&root));
+    assert_eq!(
+        mirror.survey(&revision(&forced), None).unwrap(),
+        (revision(&root), None)
+    );
 }
 
 #[test]
@@ -205,8 +208,8 @@ fn the_smallest_root_is_the_identity_of_joined_histories() {
     let mut mirror = fetched(&repository);
     let tip = mirror.resolve(None).unwrap();
     assert_eq!(
-        mirror.root_commit(&tip).unwrap(),
-        revision(&one).min(revision(&other))
+        mirror.survey(&tip, Some(&revision(&one))).unwrap(),
+        (revision(&one).min(revision(&other)), Some(Relation::Forward))
     );
 }
 

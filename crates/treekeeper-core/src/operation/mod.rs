@@ -10,6 +10,7 @@ mod apply;
 mod begin;
 mod edit;
 mod history;
+mod known;
 mod look;
 mod outcome;
 mod quiet;
@@ -37,6 +38,7 @@ use crate::plan::{BatchLimits, Counts, DeleteBudget, Plan, Trim};
 use crate::treefile::ParseLimits;
 
 pub use answer::{Answer, CommitAnswer, LockAnswer, OpFault, Verdict};
+pub use known::KnownCommits;
 pub use outcome::{Event, Failure, FailureKind, Outcome, Receipt};
 pub use rehearse::{Refusal, Rehearsal};
 pub use saved::{Stale, bump_name, overlay_name};
@@ -143,8 +145,8 @@ pub enum Edit {
 pub enum Request {
     /// Read `/hosts` and the state, and the hosts if they are wanted, in as few round trips as possible.
     ReadCluster(Depth),
-    /// Fetch the repository and resolve the revision once.
-    Fetch,
+    /// Fetch the repository and resolve the revision once; what is known already need not be asked of git.
+    Fetch(KnownCommits),
     /// Tell how `target` lies to `deployed` in the repository.
     Relate {
         /// The deployed commit.

@@ -6,7 +6,8 @@ use treekeeper_core::gate::{Blocker, Relation};
 use treekeeper_core::model::cluster::{ClusterReading, LockStyle};
 use treekeeper_core::model::{Revision, ZnodePath};
 use treekeeper_core::operation::{
-    Answer, CommitAnswer, Depth, Failure, LockAnswer, Operation, Outcome, Receipt, Request, Timestamp,
+    Answer, CommitAnswer, Depth, Failure, KnownCommits, LockAnswer, Operation, Outcome, Receipt, Request,
+    Timestamp,
 };
 use treekeeper_core::plan::{self, DisplayOptions, Secrets};
 use treekeeper_core::treefile::SourceFile;
@@ -156,7 +157,7 @@ impl Driver<'_> {
         let session = &self.session;
         Ok(match request {
             Request::ReadCluster(depth) => Answer::Cluster(cluster::read_cluster(session, depth).await?),
-            Request::Fetch => self.fetch().await?,
+            Request::Fetch(known) => self.fetch(&known).await?,
             Request::Relate { deployed, target } => Answer::Relation(self.relation(&deployed, &target)),
             Request::ReadFiles { revision, .. } => Answer::Files {
                 files: self.read_files(&revision)?,
@@ -229,7 +230,7 @@ impl Driver<'_> {
         }
     }
 
-    async fn fetch(&mut self) -> Result<Answer, Failure> {
+    async fn fetch(&mut self, known: &KnownCommits) -> Result<Answer, Failure> {
         let world = self.drive.access.world.clone();
         world
             .sleep(world.between(5 * MILLISECOND, 80 * MILLISECOND))
@@ -239,14 +240,24 @@ impl Driver<'_> {
             world.count("fault: git");
             return Err(Failure::new("cannot fetch"));
         }
-        let tip = self.drive.mirror.fetch(&self.drive.repository);
+        let tip = self.drive.repository.tip();
+        let target = revision(self.drive.revision.as_ref().unwrap_or(&tip.revision));
+        // As the program does: a tip whose root the cluster tells is not fetched before its history is asked for.
+        let root = known.root_of(&target).filter(|_| self.drive.revision.is_none());
+        if root.is_none() {
+            self.drive.mirror.fetch(&self.drive.repository);
+        }
+        let root = root.cloned();
         Ok(Answer::Fetched {
-            revision: revision(self.drive.revision.as_ref().unwrap_or(&tip.revision)),
-            repository: revision(&self.drive.repository.root()),
+            revision: target,
+            repository: root.unwrap_or_else(|| revision(&self.drive.repository.root())),
         })
     }
 
-    fn relation(&self, deployed: &Revision, target: &Revision) -> Relation {
+    fn relation(&mut self, deployed: &Revision, target: &Revision) -> Relation {
+        if !self.drive.mirror.knows(target.as_str()) {
+            self.drive.mirror.fetch(&self.drive.repository);
+        }
         if !self.drive.mirror.knows(deployed.as_str()) {
             return Relation::Unknown;
         }

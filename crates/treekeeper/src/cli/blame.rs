@@ -10,7 +10,7 @@ use treekeeper_core::model::history::Entry;
 use treekeeper_core::model::{
     DesiredTree, LiveNode, Properties, Revision, Text, Value, ZnodePath, decode, printable,
 };
-use treekeeper_core::operation::{Depth, Scope, Timestamp};
+use treekeeper_core::operation::{Depth, KnownCommits, Scope, Timestamp};
 use treekeeper_core::plan::display::property_text;
 use treekeeper_core::plan::{DisplayOptions, Secrets};
 use treekeeper_core::treefile::{self, FileTree};
@@ -71,7 +71,7 @@ pub fn run(setup: &Setup, options: &BlameArgs) -> Result<Exit, Problem> {
         }
     };
     let mut repository = setup.repository(Some(&wanted))?.for_a_look();
-    let (revision, _) = repository.fetch()?;
+    let (revision, _) = repository.fetch(&KnownCommits::default())?;
     let (files, desired) = parsed(setup, &mut repository, &revision)?;
     let Some(found) = layer::origins(&files, setup.overlay, &path) else {
         return not_in_files(setup, &cluster, &path, live.as_ref(), &revision);

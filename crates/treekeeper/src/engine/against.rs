@@ -32,8 +32,8 @@ fn perform(
 ) -> Result<Answer, Failure> {
     Ok(match request {
         Request::ReadCluster(_) => Answer::Cluster(snapshot.cluster.clone()),
-        Request::Fetch => {
-            let (revision, repository) = repository.fetch()?;
+        Request::Fetch(known) => {
+            let (revision, repository) = repository.fetch(known)?;
             Answer::Fetched { revision, repository }
         }
         Request::Relate { deployed, target } => Answer::Relation(repository.relation(deployed, target)?),

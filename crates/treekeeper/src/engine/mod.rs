@@ -103,8 +103,8 @@ impl Driver {
         self.show_progress(&request);
         Ok(match request {
             Request::ReadCluster(depth) => Answer::Cluster(zk::read_cluster(session, depth).await?),
-            Request::Fetch => {
-                let (revision, repository) = self.repository()?.fetch()?;
+            Request::Fetch(known) => {
+                let (revision, repository) = self.repository()?.fetch(&known)?;
                 Answer::Fetched { revision, repository }
             }
             Request::Relate { deployed, target } => {
@@ -190,7 +190,7 @@ impl Driver {
 
     fn show_progress(&self, request: &Request) {
         let (name, amount) = match request {
-            Request::Fetch => ("fetching from git", Amount::Uncounted),
+            Request::Fetch(_) => ("fetching from git", Amount::Uncounted),
             Request::ReadFiles { .. } => ("reading znodes", Amount::Unknown),
             Request::AcquireLock(_) => ("waiting for the lock", Amount::Uncounted),
             Request::Observe(_) => (

@@ -7,7 +7,7 @@ use treekeeper_core::gate::Relation;
 use treekeeper_core::layer::Rules;
 use treekeeper_core::model::protect::Glob;
 use treekeeper_core::model::{Revision, printable};
-use treekeeper_core::operation::{Answer, Failure};
+use treekeeper_core::operation::{Answer, Failure, KnownCommits};
 use treekeeper_core::treefile::SourceFile;
 
 use super::pieces::PieceReader;
@@ -25,6 +25,10 @@ pub struct RepositorySource {
     limits: ReadLimits,
     mirror: Option<Mirror>,
     asks_mirror_first: bool,
+    /// Whether the remote was only looked at: what is in the mirror may not be enough.
+    is_unfetched: bool,
+    /// How two commits lie, the deployed one first, where that was asked before.
+    related: Option<(Revision, Revision, Relation)>,
 }
 
 impl RepositorySource {
@@ -36,6 +40,8 @@ impl RepositorySource {
             limits,
             mirror: None,
             asks_mirror_first: false,
+            is_unfetched: false,
+            related: None,
         }
     }
 
@@ -56,25 +62,43 @@ impl RepositorySource {
 
     /// Fetches, resolves the revision once, and returns it with the repository's root commit.
     ///
+    /// A branch whose tip is known already is looked at, and fetched only when somebody reads more of it than there is.
+    ///
     /// # Errors
     /// What git refuses, after the configured retries.
-    pub fn fetch(&mut self) -> Result<(Revision, Revision), Failure> {
+    pub fn fetch(&mut self, known: &KnownCommits) -> Result<(Revision, Revision), Failure> {
         let mirror = match &mut self.mirror {
             Some(mirror) => mirror,
             None => self
                 .mirror
                 .insert(Mirror::open(self.options.clone()).map_err(failure)?),
         };
-        let known = match (&self.revision, self.asks_mirror_first) {
+        (self.is_unfetched, self.related) = (false, None);
+        if self.revision.is_none() && known.root.is_some() {
+            let tip = mirror.look().map_err(failure)?;
+            let root = tip.as_ref().and_then(|tip| known.root_of(tip).cloned());
+            if let (Some(tip), Some(root)) = (tip, root) {
+                self.is_unfetched = true;
+                return Ok((tip, root));
+            }
+        }
+        let is_here = match (&self.revision, self.asks_mirror_first) {
             (Some(revision), true) => mirror.resolve(Some(revision)).is_ok(),
             _ => false,
         };
-        if !known {
+        if !is_here {
             mirror.fetch().map_err(failure)?;
         }
         let revision = mirror.resolve(self.revision.as_deref()).map_err(failure)?;
-        let repository = mirror.root_commit(&revision).map_err(failure)?;
-        Ok((revision, repository))
+        if let Some(root) = known.root_of(&revision) {
+            return Ok((revision, root.clone()));
+        }
+        let deployed = known.deployed.as_ref();
+        let (root, relation) = mirror.survey(&revision, deployed).map_err(failure)?;
+        self.related = deployed
+            .zip(relation)
+            .map(|(deployed, relation)| (deployed.clone(), revision.clone(), relation));
+        Ok((revision, root))
     }
 
     fn mirror(&mut self) -> Result<&mut Mirror, Failure> {
@@ -83,12 +107,26 @@ impl RepositorySource {
             .ok_or_else(|| Failure::new("the repository was not fetched"))
     }
 
+    /// Returns the mirror with a commit in it that may only have been looked at.
+    fn mirror_with(&mut self, revision: &Revision) -> Result<&mut Mirror, Failure> {
+        if std::mem::take(&mut self.is_unfetched) {
+            self.mirror()?.catch_up(revision).map_err(failure)?;
+        }
+        self.mirror()
+    }
+
     /// Returns how `target` lies to `deployed`.
     ///
     /// # Errors
     /// A mirror that cannot be read.
     pub fn relation(&mut self, deployed: &Revision, target: &Revision) -> Result<Relation, Failure> {
-        self.mirror()?.relation(deployed, target).map_err(failure)
+        match &self.related {
+            Some((from, to, relation)) if (from, to) == (deployed, target) => Ok(*relation),
+            _ => self
+                .mirror_with(target)?
+                .relation(deployed, target)
+                .map_err(failure),
+        }
     }
 
     /// Returns what the tree files at `revision` desire, with their names, if nothing is wrong with them; else the files.
@@ -104,7 +142,7 @@ impl RepositorySource {
         let mut reader = PieceReader::new(Arc::clone(rules), Arc::clone(progress));
         let mut sink = SettingsApart::new(&mut reader);
         let limits = self.limits.clone();
-        self.mirror()?
+        self.mirror_with(revision)?
             .read_into(revision, &limits, &mut sink)
             .map_err(failure)?;
         let settings = sink.into_settings();
@@ -126,7 +164,9 @@ impl RepositorySource {
     /// # Errors
     /// A mirror that cannot be read.
     pub fn blame(&mut self, revision: &Revision, file: &str, line: usize) -> Result<Blamed, Failure> {
-        self.mirror()?.blame(revision, file, line).map_err(failure)
+        self.mirror_with(revision)?
+            .blame(revision, file, line)
+            .map_err(failure)
     }
 
     /// Tells whether `ancestor` is `descendant`, or a commit behind it.
@@ -134,7 +174,9 @@ impl RepositorySource {
     /// # Errors
     /// A mirror that cannot be read.
     pub fn is_behind(&mut self, ancestor: &Revision, descendant: &Revision) -> Result<bool, Failure> {
-        self.mirror()?.is_behind(ancestor, descendant).map_err(failure)
+        self.mirror_with(descendant)?
+            .is_behind(ancestor, descendant)
+            .map_err(failure)
     }
 
     /// Returns the tree files at `revision`, `.zk` first, each group sorted, and what the settings beside them protect.
@@ -143,7 +185,10 @@ impl RepositorySource {
     /// Entries that are not regular files, limits, a mirror that cannot be read, settings that are wrong.
     pub fn read(&mut self, revision: &Revision) -> Result<(Vec<SourceFile>, Vec<Glob>), Failure> {
         let limits = self.limits.clone();
-        let mut files = self.mirror()?.read(revision, &limits).map_err(failure)?;
+        let mut files = self
+            .mirror_with(revision)?
+            .read(revision, &limits)
+            .map_err(failure)?;
         let place = files.iter().position(|file| file.name == SETTINGS_FILE);
         let settings = place.map(|place| files.remove(place));
         let protect = settings.map(|file| protected(&file, revision)).transpose()?;

@@ -21,33 +21,65 @@ pub struct CommitInfo {
 }
 
 impl Mirror {
-    /// Returns the repository's identity: the smallest id of the commits without parents behind `revision`.
-    pub fn root_commit(&mut self, revision: &Revision) -> Result<Revision, GitError> {
-        self.repairing(|mirror| {
-            let output = mirror.git(
-                ["rev-list", "--max-parents=0", revision.as_str(), "--"],
-                Input::Empty,
-            )?;
-            let roots = output.split(|byte| *byte == b'\n').flat_map(std::str::from_utf8);
-            let root = roots.filter_map(Revision::parse).min();
-            root.ok_or_else(|| mirror.damaged(format!("commit {revision} has no root")))
-        })
+    /// Returns the repository's identity, the smallest id of the commits without parents behind `revision`, and how
+    /// `revision` lies to `deployed`, if that is given.
+    ///
+    /// Both are asked of git at once, and with them the list of the tree files, which [`Mirror::read`] finds then.
+    pub fn survey(
+        &mut self,
+        revision: &Revision,
+        deployed: Option<&Revision>,
+    ) -> Result<(Revision, Option<Relation>), GitError> {
+        let (root, relation, entries) = self.repairing(|mirror| {
+            std::thread::scope(|scope| {
+                let entries = scope.spawn(|| mirror.tree_entries(revision));
+                let relation = deployed.map(|deployed| scope.spawn(|| mirror.lies(deployed, revision)));
+                let root = mirror.root(revision);
+                let relation = relation.map(joined).transpose();
+                // Whoever reads the files gets to know what else is wrong with them.
+                let entries = match joined(entries) {
+                    Err(damage @ GitError::MirrorDamaged { .. }) => return Err(damage),
+                    entries => entries.ok(),
+                };
+                Ok((root?, relation?, entries))
+            })
+        })?;
+        self.entries = entries.map(|entries| (revision.clone(), entries));
+        Ok((root, relation))
+    }
+
+    fn root(&self, revision: &Revision) -> Result<Revision, GitError> {
+        let output = self.git(
+            ["rev-list", "--max-parents=0", revision.as_str(), "--"],
+            Input::Empty,
+        )?;
+        let roots = output.split(|byte| *byte == b'\n').flat_map(std::str::from_utf8);
+        let root = roots.filter_map(Revision::parse).min();
+        root.ok_or_else(|| self.damaged(format!("commit {revision} has no root")))
     }
 
     /// Returns how `to`, a commit of the mirror, lies to `from`.
     pub fn relation(&mut self, from: &Revision, to: &Revision) -> Result<Relation, GitError> {
+        self.repairing(|mirror| mirror.lies(from, to))
+    }
+
+    fn lies(&self, from: &Revision, to: &Revision) -> Result<Relation, GitError> {
         if from == to {
             return Ok(Relation::Same);
         }
-        self.repairing(
-            |mirror| match mirror.commits(&[from.as_str(), to.as_str()])?.as_slice() {
-                [_, None] | [] | [_] => Err(mirror.damaged(format!("commit {to} is missing"))),
-                [None, ..] => Ok(Relation::Unknown),
-                _ if mirror.is_ancestor(from, to)? => Ok(Relation::Forward),
-                _ if mirror.is_ancestor(to, from)? => Ok(Relation::Backward),
-                _ => Ok(Relation::Diverged),
+        match self.is_ancestor(from, to)? {
+            Ancestry::Behind => Ok(Relation::Forward),
+            Ancestry::NotBehind => match self.is_ancestor(to, from)? {
+                Ancestry::Behind => Ok(Relation::Backward),
+                Ancestry::NotBehind => Ok(Relation::Diverged),
+                Ancestry::Unclear(complaint) => Err(self.damaged(complaint)),
             },
-        )
+            Ancestry::Unclear(complaint) => match self.commits(&[from.as_str(), to.as_str()])?.as_slice() {
+                [None, Some(_)] => Ok(Relation::Unknown),
+                [Some(_), Some(_)] => Err(self.damaged(complaint)),
+                _ => Err(self.damaged(format!("commit {to} is missing"))),
+            },
+        }
     }
 
     /// Returns author, date and subject of a commit of the mirror.
@@ -81,7 +113,7 @@ impl Mirror {
         })
     }
 
-    fn is_ancestor(&self, ancestor: &Revision, descendant: &Revision) -> Result<bool, GitError> {
+    fn is_ancestor(&self, ancestor: &Revision, descendant: &Revision) -> Result<Ancestry, GitError> {
         let arguments = [
             "merge-base",
             "--is-ancestor",
@@ -89,10 +121,23 @@ impl Mirror {
             descendant.as_str(),
         ];
         let (finished, _) = self.run(self.place.mirror(), arguments, Input::Empty)?;
-        match finished.status.code() {
-            Some(0) => Ok(true),
-            Some(1) => Ok(false),
-            _ => Err(self.damaged(finished.complaint)),
-        }
+        Ok(match finished.status.code() {
+            Some(0) => Ancestry::Behind,
+            Some(1) => Ancestry::NotBehind,
+            _ => Ancestry::Unclear(finished.complaint),
+        })
     }
+}
+
+/// What git says of two commits.
+enum Ancestry {
+    Behind,
+    NotBehind,
+    /// It can't tell, most likely because one is not there, and complains.
+    Unclear(String),
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    let panicked = |panic| std::panic::resume_unwind(panic);
+    thread.join().unwrap_or_else(panicked)
 }

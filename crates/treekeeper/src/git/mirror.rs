@@ -4,22 +4,20 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::thread;
 use std::time::Instant;
 
 use treekeeper_core::model::Revision;
 
-use super::error::{GitError, Limit};
+use super::error::GitError;
 use super::options::GitOptions;
 use super::place::{Hold, Lock, Place};
 use super::process::{Finished, Input, Invocation, Runner};
 use super::read::{Entry, checked_directory};
-use super::refs::{self, Head, Refs, Target};
+use super::refs::{self, Head, Refs, Remote, Target};
 use super::text::escape;
-use super::url::Transport;
 
 /// How much git may print where no more than a list is asked for, in bytes.
-const LIST_BYTES_MAX: u64 = 256 << 20;
+pub(super) const LIST_BYTES_MAX: u64 = 256 << 20;
 /// The number of packs above which the small ones are joined; every fetch that brings something adds one.
 const PACKS_MAX: usize = 50;
 /// What git says when the mirror, and perhaps not the remote, is at fault.
@@ -47,12 +45,16 @@ pub struct Mirror {
     pub(super) place: Place,
     /// The components of the directory that holds the tree files.
     pub(super) directory: Vec<String>,
-    runner: Runner,
+    pub(super) runner: Runner,
     fetched: Option<Fetched>,
+    /// What the remote said when it was looked at, for the fetch that follows.
+    pub(super) looked: Option<Remote>,
+    /// The entries of a commit's directory, once they were read: nobody needs to ask git twice.
+    pub(super) entries: Option<(Revision, Vec<Entry>)>,
     /// Whether the mirror was made again because it was damaged: that is done once.
     renewed: bool,
     /// Whether it is settled how ssh is started.
-    ssh_settled: bool,
+    pub(super) ssh_settled: bool,
 }
 
 /// What the last fetch saw.
@@ -60,8 +62,6 @@ pub struct Mirror {
 struct Fetched {
     refs: Refs,
     head: Option<Head>,
-    /// The branch's commit and the entries of its directory, once they are known: nobody needs to ask git twice.
-    tip: Option<(Revision, Vec<Entry>)>,
 }
 
 impl Mirror {
@@ -77,6 +77,8 @@ impl Mirror {
             directory,
             runner,
             fetched: None,
+            looked: None,
+            entries: None,
             renewed: false,
             ssh_settled: false,
         })
@@ -208,17 +210,14 @@ impl Mirror {
         names.iter().enumerate().map(answer).collect()
     }
 
-    /// Returns the entries of the configured directory of a commit, if they were read when it was fetched.
+    /// Returns the entries of the configured directory of a commit, if they were read before.
     pub(super) fn known_entries(&self, revision: &Revision) -> Option<Vec<Entry>> {
-        let (tip, entries) = self.fetched.as_ref()?.tip.as_ref()?;
-        (tip == revision).then(|| entries.clone())
+        let (known, entries) = self.entries.as_ref()?;
+        (known == revision).then(|| entries.clone())
     }
 
     /// Returns the tip of the branch.
     fn tip(&self) -> Result<Revision, GitError> {
-        if let Some((tip, _)) = self.fetched.as_ref().and_then(|fetched| fetched.tip.as_ref()) {
-            return Ok(tip.clone());
-        }
         let branch = self.options.branch.as_deref();
         let fetched = self.fetched.as_ref();
         let fetched = fetched.ok_or_else(|| GitError::NotFetched {
@@ -239,8 +238,8 @@ impl Mirror {
                 },
             });
         };
-        let commit = self.commits(&[id])?.pop().flatten();
-        commit.ok_or_else(|| self.damaged(format!("commit {id} of branch {} is missing", escape(branch))))
+        // A branch names a commit: git takes nothing else for one.
+        Revision::parse(id).ok_or_else(|| self.damaged(format!("branch {} is at {id}", escape(branch))))
     }
 
     /// Returns the commit that a checked name stands for.
@@ -274,10 +273,12 @@ impl Mirror {
     fn update(&mut self, lock: &Lock, deadline: Instant) -> Result<(), GitError> {
         let mirror = self.place.mirror().to_owned();
         self.settle_ssh(&mirror)?;
+        let looked = self.looked.take().map(|remote| remote.head);
         let head = self.with_retries(deadline, |this| {
-            let head = match this.options.branch {
-                None => Some(this.ask_remote(&["HEAD"], lock, deadline)?.0),
-                Some(_) => None,
+            let head = match (&this.options.branch, &looked) {
+                (None, None) => Some(this.ask_remote(&["HEAD"], Some(lock), deadline)?.head),
+                (None, Some(head)) => Some(head.clone()),
+                (Some(_), _) => None,
             };
             match this.fetch_into(&mirror, lock, deadline) {
                 Err(GitError::FetchFailed { detail, .. }) if this.is_suspicious(&detail) && !this.renewed => {
@@ -296,8 +297,12 @@ impl Mirror {
         let fresh = self.place.make_fresh()?;
         self.settle_ssh(&fresh)?;
         let head = self.with_retries(deadline, |this| {
-            let (head, id_length) = this.ask_remote(&[], lock, deadline)?;
-            let format = if id_length == Some(64) { "sha256" } else { "sha1" };
+            let remote = this.ask_remote(&[], Some(lock), deadline)?;
+            let format = if remote.id_length() == Some(64) {
+                "sha256"
+            } else {
+                "sha1"
+            };
             if !fresh.join("HEAD").exists() {
                 let format = format!("--object-format={format}");
                 let init = [
@@ -314,117 +319,13 @@ impl Mirror {
                 }
             }
             this.fetch_into(&fresh, lock, deadline)?;
-            Ok(Some(head))
+            Ok(Some(remote.head))
         })?;
         self.place.replace()?;
         self.settle(head)
     }
 
-    /// Runs `attempt` until it succeeds, fails for good, or the retries or the time are used up.
-    fn with_retries<T>(
-        &self,
-        deadline: Instant,
-        attempt: impl Fn(&Mirror) -> Result<T, GitError>,
-    ) -> Result<T, GitError> {
-        let mut attempts = 1;
-        loop {
-            let failure = match attempt(self) {
-                Err(GitError::FetchFailed { url, detail, .. }) => GitError::FetchFailed {
-                    url,
-                    detail,
-                    attempts,
-                },
-                Err(
-                    error @ GitError::LimitExceeded {
-                        limit: Limit::Idle | Limit::Wall,
-                        ..
-                    },
-                ) => error,
-                other => return other,
-            };
-            let pause = self.options.retry_pause;
-            if attempts > self.options.retries || Instant::now() + pause >= deadline {
-                return Err(failure);
-            }
-            attempts += 1;
-            thread::sleep(pause);
-        }
-    }
-
-    /// Returns what the remote's HEAD says, and how long its object ids are, if it has any.
-    fn ask_remote(
-        &self,
-        patterns: &[&str],
-        lock: &Lock,
-        deadline: Instant,
-    ) -> Result<(Head, Option<usize>), GitError> {
-        let url = self.options.url.argument();
-        let arguments = ["ls-remote", "--symref", "--", url]
-            .into_iter()
-            .chain(patterns.iter().copied());
-        let output = self.remote(None, arguments, lock, deadline)?;
-        Ok(refs::parse_remote(&output))
-    }
-
-    /// Makes the branches and tags of `repository` those of the remote, and gets what they need.
-    fn fetch_into(&self, repository: &Path, lock: &Lock, deadline: Instant) -> Result<(), GitError> {
-        let arguments = [
-            "fetch",
-            // Its silence is limited, so it must say how it gets on.
-            "--progress",
-            "--force",
-            "--prune",
-            // Tags are fetched by a refspec, so that moved and deleted ones follow.
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-auto-maintenance",
-            "--no-recurse-submodules",
-            "--no-show-forced-updates",
-            "--",
-            self.options.url.argument(),
-            "+refs/heads/*:refs/heads/*",
-            "+refs/tags/*:refs/tags/*",
-        ];
-        self.remote(Some(repository), arguments, lock, deadline).map(drop)
-    }
-
-    /// Runs a git that talks to the remote and holds the lock as long as it lives.
-    fn remote<'a>(
-        &self,
-        repository: Option<&Path>,
-        arguments: impl IntoIterator<Item = &'a str>,
-        lock: &Lock,
-        deadline: Instant,
-    ) -> Result<Vec<u8>, GitError> {
-        let mut stdout = Vec::new();
-        let invocation = Invocation {
-            repository,
-            arguments: arguments.into_iter().map(OsString::from).collect(),
-            input: Input::Lock(lock.file()?),
-            deadline: Some(deadline),
-            remote: true,
-            stdout_bytes_max: LIST_BYTES_MAX,
-        };
-        let finished = self
-            .runner
-            .run(invocation, &mut |bytes| stdout.extend_from_slice(bytes))?;
-        match finished.status.success() {
-            true => Ok(stdout),
-            false => {
-                let detail = match finished.complaint.is_empty() {
-                    true => format!("git ended with {}", finished.status),
-                    false => finished.complaint,
-                };
-                Err(GitError::FetchFailed {
-                    url: self.options.url.to_string(),
-                    attempts: 1,
-                    detail,
-                })
-            }
-        }
-    }
-
-    /// Keeps the refs that were fetched, and makes sure that what the tip needs is there.
+    /// Keeps the refs that were fetched. What they need is looked at by who reads it.
     fn settle(&mut self, head: Option<Head>) -> Result<(), GitError> {
         let output = self.git(
             ["for-each-ref", "--format=%(objectname) %(refname)"],
@@ -433,18 +334,8 @@ impl Mirror {
         self.fetched = Some(Fetched {
             refs: Refs::parse(&output),
             head,
-            tip: None,
         });
-        // Only damage matters here: whoever resolves and reads gets to know everything else.
-        let entries = |tip: Revision| Ok((tip.clone(), self.tree_entries(&tip)?));
-        let found = self.tip().and_then(entries);
-        if let Err(error @ GitError::MirrorDamaged { .. }) = found {
-            self.fetched = None;
-            return Err(error);
-        }
-        if let Some(fetched) = &mut self.fetched {
-            fetched.tip = found.ok();
-        }
+        self.entries = None;
         Ok(())
     }
 
@@ -464,19 +355,6 @@ impl Mirror {
             invocation.deadline = Some(deadline);
             let _ = self.runner.run(invocation, &mut |_| {});
         }
-    }
-
-    /// Makes ssh fail where it would ask, unless the user has said how ssh is to be started.
-    fn settle_ssh(&mut self, repository: &Path) -> Result<(), GitError> {
-        if self.ssh_settled || self.options.url.transport() != Transport::Ssh || self.runner.names_ssh() {
-            return Ok(());
-        }
-        let (finished, _) = self.run(repository, ["config", "--get", "core.sshCommand"], Input::Empty)?;
-        if finished.status.code() == Some(1) {
-            self.runner.set_ssh_batch_mode();
-        }
-        self.ssh_settled = true;
-        Ok(())
     }
 }
 

@@ -18,6 +18,7 @@ mod place;
 mod process;
 mod read;
 mod refs;
+mod remote;
 mod text;
 mod url;
 mod version;

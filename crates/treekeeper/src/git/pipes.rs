@@ -50,9 +50,18 @@ impl Pipes {
             buffer: vec![0; BUFFER_BYTES],
         };
         // The child has ends of its own, which go on blocking.
-        pipes.stdin.iter().try_for_each(|pipe| ioctl_fionbio(pipe, true))?;
-        pipes.stdout.iter().try_for_each(|pipe| ioctl_fionbio(pipe, true))?;
-        pipes.stderr.iter().try_for_each(|pipe| ioctl_fionbio(pipe, true))?;
+        pipes
+            .stdin
+            .iter()
+            .try_for_each(|pipe| ioctl_fionbio(pipe, true))?;
+        pipes
+            .stdout
+            .iter()
+            .try_for_each(|pipe| ioctl_fionbio(pipe, true))?;
+        pipes
+            .stderr
+            .iter()
+            .try_for_each(|pipe| ioctl_fionbio(pipe, true))?;
         Ok(pipes)
     }
 

@@ -4,6 +4,7 @@
 //! read once, its id checked. What the files mean is `treekeeper-core`'s.
 
 use std::cell::RefCell;
+use std::time::Instant;
 
 use treekeeper_core::model::Revision;
 use treekeeper_core::treefile::SourceFile;
@@ -12,6 +13,7 @@ use super::error::{EntryKind, GitError};
 use super::mirror::Mirror;
 use super::object_id::BlobId;
 use super::options::ReadLimits;
+use super::place::Hold;
 use super::process::Input;
 use super::text::{escape, escape_bytes};
 
@@ -86,6 +88,24 @@ impl Mirror {
             files.sort_by(|(_, one), (_, other)| by_layer(one, other));
             mirror.blobs(&files, &mut **sink.borrow_mut())
         })
+    }
+
+    /// Makes sure that a commit of the remote is here: fetches it if it is not.
+    ///
+    /// # Errors
+    /// As [`Mirror::fetch`].
+    pub fn catch_up(&mut self, revision: &Revision) -> Result<(), GitError> {
+        let deadline = Instant::now() + self.options.fetch_max;
+        let shared = self.place.lock(Hold::Shared, deadline)?;
+        let entries = self.tree_entries(revision);
+        drop(shared);
+        match entries {
+            Err(GitError::MirrorDamaged { .. }) => self.fetch(),
+            entries => {
+                self.entries = entries.ok().map(|entries| (revision.clone(), entries));
+                Ok(())
+            }
+        }
     }
 
     /// Returns the entries of the configured directory.

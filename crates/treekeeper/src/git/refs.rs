@@ -102,33 +102,52 @@ impl Refs {
     }
 }
 
-/// Returns what the remote's HEAD says, and the object ids' length, from what `ls-remote --symref` prints.
-pub(crate) fn parse_remote(output: &[u8]) -> (Head, Option<usize>) {
-    let mut head = Head::Unborn;
-    let mut length = None;
-    for line in output
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| std::str::from_utf8(line).ok())
-    {
-        let Some((value, name)) = line.split_once('\t') else {
-            continue;
-        };
-        match value.strip_prefix("ref: ") {
-            Some(target) if name == "HEAD" => {
-                head = target
-                    .strip_prefix(BRANCHES)
-                    .map_or(Head::Detached, |name| Head::Branch(name.to_owned()));
-            }
-            Some(_) => {}
-            None => {
-                length = Some(value.len());
-                if name == "HEAD" && head == Head::Unborn {
-                    head = Head::Detached;
-                }
+/// What `ls-remote --symref` says of a remote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Remote {
+    /// What its HEAD says.
+    pub head: Head,
+    /// The refs that were asked for, HEAD among them, and what they name.
+    ids: BTreeMap<String, String>,
+}
+
+impl Remote {
+    /// Reads what git prints; what is no line of it is left out.
+    pub(crate) fn parse(output: &[u8]) -> Remote {
+        let (mut named, mut ids) = (None, BTreeMap::new());
+        let lines = output
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| std::str::from_utf8(line).ok());
+        for (value, name) in lines.filter_map(|line| line.split_once('\t')) {
+            match value.strip_prefix("ref: ") {
+                Some(target) if name == "HEAD" => named = Some(target),
+                Some(_) => {}
+                None => drop(ids.insert(name.to_owned(), value.to_owned())),
             }
         }
+        let head = match named.map(|target| target.strip_prefix(BRANCHES)) {
+            Some(Some(branch)) => Head::Branch(branch.to_owned()),
+            Some(None) => Head::Detached,
+            None if ids.contains_key("HEAD") => Head::Detached,
+            None => Head::Unborn,
+        };
+        Remote { head, ids }
     }
-    (head, length)
+
+    /// Returns the object that a ref names, if it was asked for and is there.
+    pub(crate) fn id(&self, name: &str) -> Option<&str> {
+        self.ids.get(name).map(String::as_str)
+    }
+
+    /// Returns how long the remote's object ids are, if it has any.
+    pub(crate) fn id_length(&self) -> Option<usize> {
+        self.ids.values().next().map(String::len)
+    }
+}
+
+/// Returns a branch's whole name.
+pub(crate) fn full_branch(branch: &str) -> String {
+    format!("{BRANCHES}{branch}")
 }
 
 /// Returns the name of a branch without `refs/heads/`, or refuses it.
@@ -218,7 +237,11 @@ mod tests {
     #[test]
     fn head_is_read_from_the_remote_s_answer() {
         let id = "1".repeat(40);
-        let read = |text: &str| parse_remote(text.replace("ID", &id).as_bytes());
+        let read = |text: &str| {
+            let remote = Remote::parse(text.replace("ID", &id).as_bytes());
+            let length = remote.id_length();
+            (remote.head, length)
+        };
         assert_eq!(
             read("ref: refs/heads/a/b\tHEAD\nID\tHEAD\nID\trefs/heads/HEAD\n"),
             (Head::Branch("a/b".to_owned()), Some(40))

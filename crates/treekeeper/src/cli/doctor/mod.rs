@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use treekeeper_core::model::ZnodePath;
 use treekeeper_core::model::cluster::{HOSTS_PATH, STATE_PATH};
+use treekeeper_core::operation::KnownCommits;
 
 use super::fold;
 use super::setup::Setup;
@@ -133,7 +134,7 @@ fn repository(setup: &Setup) -> Vec<Finding> {
     let looked = setup.repository(None).and_then(|source| {
         let mut source = source.for_a_look();
         let started = Instant::now();
-        let (revision, _) = source.fetch()?;
+        let (revision, _) = source.fetch(&KnownCommits::default())?;
         let took = started.elapsed();
         let (files, _) = source.read(&revision)?;
         Ok((revision, took, files.len()))

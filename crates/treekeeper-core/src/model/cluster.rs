@@ -198,8 +198,15 @@ impl Pin {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Roots {
+    #[serde(deserialize_with = "names")]
     roots: BTreeSet<String>,
+    #[serde(deserialize_with = "names")]
     orphans: BTreeSet<String>,
+}
+
+/// Reads names that are nearly always sorted: a set is built from the list faster than name by name.
+fn names<'de, D: serde::Deserializer<'de>>(names: D) -> Result<BTreeSet<String>, D::Error> {
+    Ok(Vec::deserialize(names)?.into_iter().collect())
 }
 
 /// How an earlier transaction of a sync ended.

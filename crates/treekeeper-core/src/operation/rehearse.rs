@@ -3,7 +3,7 @@
 //! The shell ends each with a check that cannot hold, so the server judges every operation and applies none.
 //! What is asked and what the answers mean is decided here; the lock takes no part in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::model::cluster::{ClusterReading, HostsNode, LockStyle, StateReading};
 use crate::model::lock_queue::Queue;
 use crate::model::{DataVersion, ZnodePath, Zxid, printable};
-use crate::plan::{Change, Plan};
+use crate::plan::{self, Change, Plan};
 use crate::treefile::Code;
 
 /// What the server said of a plan.
@@ -282,54 +282,23 @@ fn own_writes(whole: &Commitment) -> Vec<Op> {
 }
 
 /// Returns the marker, and of every batch what doesn't rest on other batches.
-///
-/// A create rests on an earlier batch if its parent is created there, a delete if one of its children is deleted
-/// there.
 fn independent(whole: &Commitment) -> Commitment {
-    let created: BTreeSet<&ZnodePath> = whole
-        .plan
-        .changes
+    let ranges = whole
+        .transactions
         .iter()
-        .filter(|change| matches!(change, Change::Create { .. }))
-        .map(Change::path)
-        .collect();
-    let mut children: BTreeMap<ZnodePath, usize> = BTreeMap::new();
-    for change in &whole.plan.changes {
-        if let (Change::Delete { .. }, Some(parent)) = (change, change.path().parent()) {
-            *children.entry(parent).or_default() += 1;
-        }
-    }
-    let mut plan = Plan::default();
+        .map(|transaction| transaction.changes.clone());
+    let alone = plan::independent(&whole.plan.changes, ranges);
+    let mut asked = Plan::default();
     let mut transactions = Vec::new();
-    for transaction in &whole.transactions {
-        let begin = plan.changes.len();
-        let mut here: BTreeSet<&ZnodePath> = BTreeSet::new();
-        let mut deleted: BTreeMap<ZnodePath, usize> = BTreeMap::new();
-        for change in &whole.plan.changes[transaction.changes.clone()] {
-            let path = change.path();
-            let parent = path.parent().unwrap_or_else(ZnodePath::root);
-            let stands_alone = match change {
-                Change::Create { .. } => !created.contains(&parent) || here.contains(&parent),
-                Change::Set { .. } => true,
-                Change::Delete { .. } => deleted.get(path) == children.get(path),
-            };
-            if !stands_alone {
-                continue;
-            }
-            match change {
-                Change::Create { .. } => {
-                    here.insert(path);
-                }
-                Change::Delete { .. } => *deleted.entry(parent).or_default() += 1,
-                Change::Set { .. } => {}
-            }
-            plan.changes.push(change.clone());
-        }
+    for places in alone {
+        let begin = asked.changes.len();
+        let changes = places.iter().map(|place| whole.plan.changes[*place].clone());
+        asked.changes.extend(changes);
         let is_marker = transactions.is_empty();
-        if is_marker || plan.changes.len() > begin {
+        if is_marker || asked.changes.len() > begin {
             transactions.push(Transaction {
                 head: if is_marker { own_writes(whole) } else { Vec::new() },
-                changes: begin..plan.changes.len(),
+                changes: begin..asked.changes.len(),
                 tail: match (is_marker, whole.transactions.last()) {
                     (true, Some(last)) => last.tail.clone(),
                     _ => Vec::new(),
@@ -338,7 +307,7 @@ fn independent(whole: &Commitment) -> Commitment {
         }
     }
     Commitment {
-        plan: Arc::new(plan),
+        plan: Arc::new(asked),
         transactions,
         in_flight_max: 1,
     }

@@ -3,6 +3,7 @@
 //! Knows the sizes of ZooKeeper's wire format (jute) but writes none of it; of the fence and the state, which every
 //! transaction holds too, it knows only the room that they take.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::{Change, Plan};
@@ -193,4 +194,44 @@ fn cut(sizes: &[usize], around: usize, limits: &BatchLimits) -> Vec<Batch> {
         }
     }
     batches
+}
+
+/// Returns of each batch, which are ranges of `changes`, the places of those that rest on no other batch: a server can
+/// be asked about them by themselves.
+///
+/// A create rests on an earlier batch if its parent is created there, a delete if one of its children is deleted
+/// there.
+pub fn independent(changes: &[Change], batches: impl IntoIterator<Item = Range<usize>>) -> Vec<Vec<usize>> {
+    let creates = changes
+        .iter()
+        .filter(|change| matches!(change, Change::Create { .. }));
+    let created: BTreeSet<&ZnodePath> = creates.map(Change::path).collect();
+    let mut children: BTreeMap<ZnodePath, usize> = BTreeMap::new();
+    for change in changes {
+        if let (Change::Delete { .. }, Some(parent)) = (change, change.path().parent()) {
+            *children.entry(parent).or_default() += 1;
+        }
+    }
+    let alone = |batch: Range<usize>| {
+        let mut here: BTreeSet<&ZnodePath> = BTreeSet::new();
+        let mut deleted: BTreeMap<ZnodePath, usize> = BTreeMap::new();
+        let stands_alone = |place: &usize| {
+            let path = changes[*place].path();
+            let parent = path.parent().unwrap_or_else(ZnodePath::root);
+            match changes[*place] {
+                Change::Create { .. } => {
+                    let alone = !created.contains(&parent) || here.contains(&parent);
+                    alone && here.insert(path)
+                }
+                Change::Set { .. } => true,
+                Change::Delete { .. } => {
+                    let alone = deleted.get(path) == children.get(path);
+                    *deleted.entry(parent).or_default() += usize::from(alone);
+                    alone
+                }
+            }
+        };
+        batch.filter(stands_alone).collect()
+    };
+    batches.into_iter().map(alone).collect()
 }

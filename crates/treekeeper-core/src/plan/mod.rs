@@ -16,7 +16,7 @@ mod spelling;
 mod tests;
 mod touch;
 
-pub use batch::{Batch, BatchLimits, TooLarge, Wire, batches};
+pub use batch::{Batch, BatchLimits, TooLarge, Wire, batches, independent};
 pub use diff::{DiffOptions, Trim, diff};
 pub use digest::{digest, inverse_digest, tree_digest};
 pub use display::{DisplayOptions, Style};

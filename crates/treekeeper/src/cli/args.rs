@@ -3,6 +3,7 @@
 mod apply;
 mod blame;
 mod offline;
+mod quick;
 mod rollback;
 mod watch;
 

@@ -44,7 +44,6 @@ mod ui;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use treekeeper_core::model::{printable, unprintable};
 
 use args::{Arguments, Command, ConfigCommand};
@@ -52,7 +51,7 @@ use ui::{Exit, Problem};
 
 /// Parses the arguments, runs the command and returns its exit code (DESIGN.md 3).
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => {
             let is_answer = !error.use_stderr();

@@ -4,17 +4,22 @@
 //! `sasl` and `x509` identities) is taken for allowed: the server has the last word.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use treekeeper_core::model::{ZnodePath, printable};
-use treekeeper_core::plan::{Change, Plan};
+use treekeeper_core::plan::{self, BatchLimits, Change, Plan};
 use zookeeper_client::{Acl, Permission};
 
-use super::{Session, ZkError};
+use super::{Session, ZkError, rehearse};
 
 /// ACLs read at once.
 const IN_FLIGHT_MAX: usize = 128;
+/// With more nodes than this the server is asked about whole parts of the plan first.
+const ASKED_ONE_BY_ONE_MAX: usize = 200;
+/// Parts of a plan that it is asked about at once.
+const PARTS_IN_FLIGHT_MAX: usize = 4;
 /// Denials told; more would hide the first.
 const TOLD_MAX: usize = 20;
 
@@ -28,11 +33,16 @@ struct Needs {
 
 /// Returns a line for each change that an ACL denies, sorted by path; empty if none is known to be denied.
 ///
+/// The server is asked about many changes at once, by transactions that it judges and cannot apply; ACLs are read only
+/// of what is left.
+///
 /// # Errors
 /// A lost session or the request deadline.
 pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkError> {
-    let identities = identities(session).await;
-    let needs = needs(plan);
+    let mut needs = needs(plan);
+    if needs.len() > ASKED_ONE_BY_ONE_MAX {
+        take_allowed(session, plan, &mut needs).await?;
+    }
     let mut answers = stream::iter(
         needs
             .into_iter()
@@ -40,11 +50,17 @@ pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkErr
     )
     .buffered(IN_FLIGHT_MAX);
     let mut told = Vec::new();
+    let mut identities = None;
     while let Some(answer) = answers.next().await {
         let Some((path, needs, acls)) = answer? else {
             continue;
         };
-        let Some(identities) = &identities else { continue };
+        if identities.is_none() {
+            identities = Some(self::identities(session).await);
+        }
+        let Some(Some(identities)) = &identities else {
+            continue;
+        };
         let allowed = |permission| {
             acls.iter()
                 .any(|acl| acl.permission().has(permission) && may_be_us(acl, identities))
@@ -64,6 +80,52 @@ pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkErr
         }
     }
     Ok(told)
+}
+
+/// Takes from `needs` those of the parts of the plan that the server would accept: nothing of them is denied.
+async fn take_allowed(
+    session: &Session,
+    plan: &Plan,
+    needs: &mut BTreeMap<ZnodePath, Needs>,
+) -> Result<(), ZkError> {
+    // What fits into no request is refused before; its ACLs are asked for all the same.
+    let batches = plan::batches(plan, &BatchLimits::default()).unwrap_or_default();
+    let ranges = batches.into_iter().map(|batch| batch.range);
+    let parts = plan::independent(&plan.changes, ranges)
+        .into_iter()
+        .map(|places| {
+            let changes = places.into_iter().map(|place| plan.changes[place].clone());
+            Plan {
+                changes: changes.collect(),
+                ..Plan::default()
+            }
+        });
+    let asked = parts
+        .filter(|part| !part.changes.is_empty())
+        .map(async |part| Ok((rehearse::accepts(session, &part).await?, part)));
+    let mut answers = stream::iter(asked).buffered(PARTS_IN_FLIGHT_MAX);
+    while let Some((is_accepted, part)) = answers.try_next().await? {
+        if is_accepted {
+            take(needs, &part);
+        }
+    }
+    Ok(())
+}
+
+/// Takes from `needs` what the server has allowed.
+fn take(needs: &mut BTreeMap<ZnodePath, Needs>, allowed: &Plan) {
+    for (path, allowed) in self::needs(allowed) {
+        let Entry::Occupied(mut entry) = needs.entry(path) else {
+            continue;
+        };
+        let left = entry.get_mut();
+        left.write &= !allowed.write;
+        left.create &= !allowed.create;
+        left.delete &= !allowed.delete;
+        if !(left.write || left.create || left.delete) {
+            entry.remove();
+        }
+    }
 }
 
 /// How far our identity reaches, by what ACLs say.

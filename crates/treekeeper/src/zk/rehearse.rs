@@ -56,6 +56,19 @@ pub async fn rehearse(
     Ok(Verdict::Accepted)
 }
 
+/// Tells whether the server would accept changes of `plan` by themselves, as one transaction.
+///
+/// # Errors
+/// As [`rehearse`].
+pub(super) async fn accepts(session: &Session, plan: &Plan) -> Result<bool, ZkError> {
+    let transaction = Transaction {
+        head: Vec::new(),
+        changes: 0..plan.changes.len(),
+        tail: Vec::new(),
+    };
+    Ok(judge(session, &[], &transaction, plan).await?.is_none())
+}
+
 /// Returns which of the nodes that `zk::prepare` makes, the lock's apart, are not there.
 async fn absent<'a>(
     session: &Session,

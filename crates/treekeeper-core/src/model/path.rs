@@ -140,8 +140,13 @@ impl ZnodePath {
 }
 
 impl Ord for ZnodePath {
+    /// Orders name by name, so that what is below a node comes right after it: a slash is less than any other byte.
     fn cmp(&self, other: &ZnodePath) -> std::cmp::Ordering {
-        self.names().cmp(other.names())
+        let (left, right) = (self.0.as_bytes(), other.0.as_bytes());
+        let differ = left.iter().zip(right).position(|(left, right)| left != right);
+        let place = differ.unwrap_or(left.len().min(right.len()));
+        let rank = |path: &[u8]| path.get(place).map(|byte| (*byte != b'/', *byte));
+        rank(left).cmp(&rank(right))
     }
 }
 
@@ -166,6 +171,20 @@ impl fmt::Debug for ZnodePath {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_ordered_name_by_name() {
+        let names = [
+            "", "/a", "/a/b", "/a/b/c", "/a-b", "/a!", "/a/!", "/aa", "/b", "/a/é", "/é/a", "/a0/b",
+        ];
+        let paths = names.map(|name| ZnodePath::parse(if name.is_empty() { "/" } else { name }).unwrap());
+        for left in &paths {
+            for right in &paths {
+                let by_names = left.names().cmp(right.names());
+                assert_eq!(left.cmp(right), by_names, "{left} {right}");
+            }
+        }
+    }
 
     #[test]
     fn names_that_servers_refuse_are_refused() {

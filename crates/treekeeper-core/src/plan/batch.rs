@@ -3,7 +3,7 @@
 //! Knows the sizes of ZooKeeper's wire format (jute) but writes none of it; of the fence and the state, which every
 //! transaction holds too, it knows only the room that they take.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::{Change, Plan};
@@ -205,16 +205,16 @@ pub fn independent(changes: &[Change], batches: impl IntoIterator<Item = Range<u
     let creates = changes
         .iter()
         .filter(|change| matches!(change, Change::Create { .. }));
-    let created: BTreeSet<&ZnodePath> = creates.map(Change::path).collect();
-    let mut children: BTreeMap<ZnodePath, usize> = BTreeMap::new();
+    let created: HashSet<&ZnodePath> = creates.map(Change::path).collect();
+    let mut children: HashMap<ZnodePath, usize> = HashMap::new();
     for change in changes {
         if let (Change::Delete { .. }, Some(parent)) = (change, change.path().parent()) {
             *children.entry(parent).or_default() += 1;
         }
     }
     let alone = |batch: Range<usize>| {
-        let mut here: BTreeSet<&ZnodePath> = BTreeSet::new();
-        let mut deleted: BTreeMap<ZnodePath, usize> = BTreeMap::new();
+        let mut here: HashSet<&ZnodePath> = HashSet::new();
+        let mut deleted: HashMap<ZnodePath, usize> = HashMap::new();
         let stands_alone = |place: &usize| {
             let path = changes[*place].path();
             let parent = path.parent().unwrap_or_else(ZnodePath::root);

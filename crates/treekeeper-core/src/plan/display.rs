@@ -265,8 +265,9 @@ impl<W: Write> Display<'_, W> {
         let start = key_text(key, new);
         let secrets = self.options.secrets;
         let (old_text, new_text) = (self.value(key, old, secrets), self.value(key, new, secrets));
-        let hashes = secrets.hash(old).zip(secrets.hash(new));
-        if let (true, Some((old, new))) = (secrets.mask(key), hashes) {
+        if secrets.mask(key)
+            && let Some((old, new)) = secrets.hash(old).zip(secrets.hash(new))
+        {
             format!("{start}{new_text} (changed, {old} -> {new})")
         } else if old_text == new_text {
             format!("{start}{new_text} (changed)")

@@ -167,6 +167,9 @@ pub(super) fn cut(text: String, width: Option<usize>) -> String {
 
 /// Tells whether a character is invisible, reorders what stands beside it, or is none at all.
 fn hidden(character: char) -> bool {
+    if matches!(character, ' '..='~') {
+        return false;
+    }
     let code = u32::from(character);
     unprintable(character)
         || (character.is_whitespace() && character != ' ')

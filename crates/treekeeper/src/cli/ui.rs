@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 
+use anstream::adapter::StripStr;
 use anstyle::{AnsiColor, Style};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -248,9 +249,12 @@ fn stream(
     fit: fn(&str) -> Cow<'_, str>,
     write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
 ) -> Result<(), Problem> {
-    let stdout = anstream::stdout().lock();
+    let stdout = std::io::stdout().lock();
+    let is_plain = anstream::AutoStream::choice(&stdout) == anstream::ColorChoice::Never;
     let mut adapter = Adapter {
-        out: std::io::BufWriter::new(stdout),
+        // Behind the colours' removal, which hands on text in small pieces.
+        out: std::io::BufWriter::with_capacity(64 << 10, stdout),
+        strip: is_plain.then(StripStr::new),
         fit,
         error: None,
     };
@@ -275,13 +279,23 @@ fn ignore_closed_pipe(result: std::io::Result<()>) -> Result<(), Problem> {
 /// Lets text that is made for `fmt::Write` flow into a stream.
 struct Adapter<W> {
     out: W,
+    /// Takes the colours out, if they are not wanted.
+    strip: Option<StripStr>,
     fit: fn(&str) -> Cow<'_, str>,
     error: Option<std::io::Error>,
 }
 
 impl<W: Write> std::fmt::Write for Adapter<W> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.out.write_all((self.fit)(text).as_bytes()).map_err(|error| {
+        let text = (self.fit)(text);
+        let out = &mut self.out;
+        let written = match &mut self.strip {
+            None => out.write_all(text.as_bytes()),
+            Some(strip) => strip
+                .strip_next(&text)
+                .try_for_each(|piece| out.write_all(piece.as_bytes())),
+        };
+        written.map_err(|error| {
             self.error = Some(error);
             std::fmt::Error
         })

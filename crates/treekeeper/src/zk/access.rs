@@ -3,8 +3,8 @@
 //! Batches cannot be taken back, so they are asked about first. What cannot be judged from here (how a server maps
 //! `sasl` and `x509` identities) is taken for allowed: the server has the last word.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -43,6 +43,8 @@ pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkErr
     if needs.len() > ASKED_ONE_BY_ONE_MAX {
         take_allowed(session, plan, &mut needs).await?;
     }
+    let mut needs: Vec<_> = needs.into_iter().collect();
+    needs.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
     let mut answers = stream::iter(
         needs
             .into_iter()
@@ -86,7 +88,7 @@ pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkErr
 async fn take_allowed(
     session: &Session,
     plan: &Plan,
-    needs: &mut BTreeMap<ZnodePath, Needs>,
+    needs: &mut HashMap<ZnodePath, Needs>,
 ) -> Result<(), ZkError> {
     // What fits into no request is refused before; its ACLs are asked for all the same.
     let batches = plan::batches(plan, &BatchLimits::default()).unwrap_or_default();
@@ -113,7 +115,7 @@ async fn take_allowed(
 }
 
 /// Takes from `needs` what the server has allowed.
-fn take(needs: &mut BTreeMap<ZnodePath, Needs>, allowed: &Plan) {
+fn take(needs: &mut HashMap<ZnodePath, Needs>, allowed: &Plan) {
     for (path, allowed) in self::needs(allowed) {
         let Entry::Occupied(mut entry) = needs.entry(path) else {
             continue;
@@ -253,16 +255,16 @@ fn is_in_network(address: &str, network: &str) -> bool {
 }
 
 /// Returns what the plan needs of nodes that exist already.
-fn needs(plan: &Plan) -> BTreeMap<ZnodePath, Needs> {
-    let mut created = std::collections::BTreeSet::new();
-    let mut needs: BTreeMap<ZnodePath, Needs> = BTreeMap::new();
+fn needs(plan: &Plan) -> HashMap<ZnodePath, Needs> {
+    let mut created = HashSet::new();
+    let mut needs: HashMap<ZnodePath, Needs> = HashMap::new();
     for change in &plan.changes {
         match change {
             Change::Create { path, .. } => {
-                if let Some(parent) = path.parent().filter(|parent| !created.contains(parent)) {
+                if let Some(parent) = path.parent().filter(|parent| !created.contains(&parent)) {
                     needs.entry(parent).or_default().create = true;
                 }
-                created.insert(path.clone());
+                created.insert(path);
             }
             Change::Set { path, .. } => needs.entry(path.clone()).or_default().write = true,
             Change::Delete { path, .. } => {

@@ -2,6 +2,7 @@
 //!
 //! Facts only: that a fetch may be left out follows from them, and is the shell's business.
 
+use super::{Mode, Operation, Request, Scope, Stage};
 use crate::model::Revision;
 use crate::model::cluster::{ClusterReading, Phase};
 
@@ -33,5 +34,18 @@ impl KnownCommits {
     pub fn root_of(&self, revision: &Revision) -> Option<&Revision> {
         let (commit, root) = self.root.as_ref()?;
         (commit == revision).then_some(root)
+    }
+}
+
+impl Operation {
+    /// Asks for the commit.
+    pub(super) fn fetch(&mut self) -> Request {
+        let known = KnownCommits::of(self.cluster());
+        // A plan always looks at the tree; a dry run only where the versions differ.
+        let early = match self.mode() {
+            Mode::Plan => self.early_scope(),
+            Mode::DryRun | Mode::Apply => Scope::default(),
+        };
+        self.ask(Stage::Fetching, Request::Fetch { known, early })
     }
 }

@@ -145,8 +145,14 @@ pub enum Edit {
 pub enum Request {
     /// Read `/hosts` and the state, and the hosts if they are wanted, in as few round trips as possible.
     ReadCluster(Depth),
-    /// Fetch the repository and resolve the revision once; what is known already need not be asked of git.
-    Fetch(KnownCommits),
+    /// Fetch the repository and resolve the revision once.
+    Fetch {
+        /// What need not be asked of git.
+        known: KnownCommits,
+        /// What is most likely to be observed later and may be read already meanwhile; nothing where it may come to that
+        /// or not.
+        early: Scope,
+    },
     /// Tell how `target` lies to `deployed` in the repository.
     Relate {
         /// The deployed commit.

@@ -85,7 +85,7 @@ impl Request {
     pub fn name(&self) -> &'static str {
         match self {
             Request::ReadCluster(_) => "read the cluster",
-            Request::Fetch(_) => "fetch",
+            Request::Fetch { .. } => "fetch",
             Request::Relate { .. } => "relate commits",
             Request::ReadFiles { .. } => "read files",
             Request::Prepare { .. } => "prepare nodes",

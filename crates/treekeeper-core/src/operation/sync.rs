@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::transaction::is_pinned_at;
 use super::{
-    Bump, Depth, Event, Failure, Goal, KnownCommits, Mode, Operation, Outcome, Request, Scope, Stage,
-    SyncOptions, Timestamp,
+    Bump, Depth, Event, Failure, Goal, Mode, Operation, Outcome, Request, Scope, Stage, SyncOptions,
+    Timestamp,
 };
 use crate::gate::{self, Blocker, Relation, Target};
 use crate::layer;
@@ -48,7 +48,7 @@ impl Operation {
             return request;
         }
         match &self.goal {
-            Goal::Sync(_) => self.ask(Stage::Fetching, Request::Fetch(KnownCommits::of(self.cluster()))),
+            Goal::Sync(_) => self.fetch(),
             Goal::Edit(options) if options.dry_run => self.observe_for_edit(),
             Goal::Edit(_) => self.ask(
                 Stage::Preparing,
@@ -151,7 +151,7 @@ impl Operation {
         let overtaken = matches!(relation, Relation::Backward | Relation::Unknown);
         if overtaken && !self.fetched_again && !self.sync_options().fixed_revision {
             self.fetched_again = true;
-            return self.ask(Stage::Fetching, Request::Fetch(KnownCommits::of(self.cluster())));
+            return self.fetch();
         }
         if let Some(deployed) = self.cluster().deployed() {
             self.set_relation(relation, deployed);
@@ -198,7 +198,7 @@ impl Operation {
 
     /// Returns what is likely to be observed, for those that take no lock: a plan that is applied is made of what was
     /// read inside of the lock.
-    fn early_scope(&self) -> Scope {
+    pub(super) fn early_scope(&self) -> Scope {
         let state = self
             .cluster()
             .state
@@ -416,7 +416,7 @@ impl Operation {
         if overtaken && !self.fetched_in_lock && !self.sync_options().fixed_revision {
             // Somebody faster deployed a commit that we have not seen: the whole road once more, with the lock held.
             self.fetched_in_lock = true;
-            return self.ask(Stage::Fetching, Request::Fetch(KnownCommits::of(self.cluster())));
+            return self.fetch();
         }
         if let Some(deployed) = self.cluster().deployed() {
             self.set_relation(relation, deployed);

@@ -130,7 +130,7 @@ impl World {
     fn answer(&mut self, request: Request) -> Answer {
         match request {
             Request::ReadCluster(_) | Request::Inquire => Answer::Cluster(self.read()),
-            Request::Fetch(_) => Answer::Fetched {
+            Request::Fetch { .. } => Answer::Fetched {
                 revision: revision(NEW),
                 repository: revision(ROOT),
             },
@@ -206,7 +206,7 @@ fn words(text: &str) -> String {
 fn name(request: &Request) -> &'static str {
     match request {
         Request::ReadCluster(_) => "read",
-        Request::Fetch(_) => "fetch",
+        Request::Fetch { .. } => "fetch",
         Request::Relate { .. } => "relate",
         Request::ReadFiles { .. } => "files",
         Request::Prepare { .. } => "prepare",

@@ -185,18 +185,16 @@ impl Differ<'_> {
         scope: Option<RootScope>,
         stack: &mut Vec<Step>,
     ) {
+        let (wanted, found) = (self.desired.tree.children(desired), self.live.children(live));
+        // Most nodes are leaves on both sides, and nothing more of them needs to be looked at.
+        if wanted.is_empty() && found.is_empty() {
+            return;
+        }
         let mut creates = false;
         let ephemeral = self.live.content(live).ephemeral_owner.is_some();
         let trims = self.trims(desired, live, scope);
-        let mut wanted = self
-            .desired
-            .tree
-            .children(desired)
-            .iter()
-            .rev()
-            .copied()
-            .peekable();
-        let mut found = self.live.children(live).iter().rev().copied().peekable();
+        let mut wanted = wanted.iter().rev().copied().peekable();
+        let mut found = found.iter().rev().copied().peekable();
         // Both are sorted, and taken from their ends, so that the first is pushed last.
         while wanted.peek().is_some() || found.peek().is_some() {
             let order = match (wanted.peek(), found.peek()) {

@@ -157,7 +157,7 @@ impl Driver<'_> {
         let session = &self.session;
         Ok(match request {
             Request::ReadCluster(depth) => Answer::Cluster(cluster::read_cluster(session, depth).await?),
-            Request::Fetch(known) => self.fetch(&known).await?,
+            Request::Fetch { known, .. } => self.fetch(&known).await?,
             Request::Relate { deployed, target } => Answer::Relation(self.relation(&deployed, &target)),
             Request::ReadFiles { revision, .. } => Answer::Files {
                 files: self.read_files(&revision)?,

@@ -32,8 +32,8 @@ pub fn latency(options: &Options, zookeeper: &ZooKeeper, report: &mut Report) {
         ("sync, nothing to do", ["sync"]),
         ("plan, nothing changed", ["plan"]),
     ] {
-        let (near, _) = program.beside_fetch(options, || process::run(&mut program.command(&arguments)));
-        let (distant, _) = program.beside_fetch(options, || {
+        let (near, _) = program.beside(options, "look", || process::run(&mut program.command(&arguments)));
+        let (distant, _) = program.beside(options, "look", || {
             process::run(&mut program.command_at(&far, &arguments))
         });
         add(report, work, &near, &distant);

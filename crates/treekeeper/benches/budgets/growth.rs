@@ -69,7 +69,7 @@ fn at_size(options: &Options, zookeeper: &ZooKeeper, znodes: usize, report: &mut
     let first = process::peak_memory(&mut program.command(&["sync"]));
     let (read, _) = server::read_times(options.runs, &connect, &desired);
     drop(desired);
-    let (plan, fetch) = program.beside_fetch(options, || process::run(&mut program.command(&["plan"])));
+    let (plan, fetch) = program.beside(options, "look", || process::run(&mut program.command(&["plan"])));
     let (sync, sync_fetch) =
         program.alternately(options, |program| process::run(&mut program.command(&["sync"])));
     if is_greatest {

@@ -159,10 +159,12 @@ fn measure_program(
     let connect = zookeeper.chroot();
     let program = Program::new(options.znodes, &connect);
     process::run(&mut program.command(&["sync"]));
-    let read = server::read(options, &connect, desired, "", Budget::AtLeast(0.7), report);
+    server::read(options, &connect, desired, "", Budget::AtLeast(0.7), report);
     if sync {
-        program.plan(options, read, report);
-        let sync = program.sync(options, read, report);
+        let reader = server::Reader::new(&connect, desired);
+        program.plan(options, &reader, report);
+        let sync = program.sync(options, &reader, report);
+        reader.close();
         let (kazoo, frames) = server::sequential(&connect, desired);
         for (how, seconds, budget) in [
             ("the original's requests", kazoo, Budget::AtLeast(200.0)),

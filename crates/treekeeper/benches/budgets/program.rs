@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::process::Command;
 
 use treekeeper::engine::{self, RepositorySource, World};
-use treekeeper::git::{GitOptions, Mirror, ReadLimits};
+use treekeeper::git::{GitError, GitOptions, Mirror, ReadLimits};
 use treekeeper::zk::ReadMethod;
 use treekeeper_core::layer::{LayerLimits, Overlay};
 use treekeeper_core::model::cluster::LockStyle;
@@ -16,7 +16,7 @@ use treekeeper_core::treefile::ParseLimits;
 
 use crate::measure::{Budget, Report, Samples, timed};
 use crate::process::{self, Whose};
-use crate::server::{runtime, session_options};
+use crate::server::{Reader, runtime, session_options};
 use crate::support::proxy::{MULTI, PING, Proxy};
 use crate::support::repository::Repository;
 use crate::support::treekeeper::Treekeeper;
@@ -60,15 +60,20 @@ impl Program {
         program
     }
 
-    /// Measures `plan` of nothing changed and of a part changed, against the seconds of reading the tree.
-    pub fn plan(&self, options: &Options, read: f64, report: &mut Report) {
-        for work in ["plan, nothing changed", "plan, 1 % changed"] {
-            let runs = self.beside_fetch(options, || process::run(&mut self.command(&["plan"])));
+    /// Measures `plan` of nothing changed and of a part changed, turn by turn with reading the tree.
+    pub fn plan(&self, options: &Options, reader: &Reader, report: &mut Report) {
+        for (work, remote) in [("plan, nothing changed", "look"), ("plan, 1 % changed", "fetch")] {
+            let mut reads = Vec::new();
+            let (plans, remotes) = self.beside(options, remote, || {
+                reads.push(reader.read());
+                process::run(&mut self.command(&["plan"]))
+            });
+            let reads = Samples::new(reads);
             report.add(
                 work,
-                runs.0.ms(),
-                against_read(read, &runs.1),
-                (runs.0.median() - runs.1.median()) / read,
+                plans.ms(),
+                against_read(&reads, remote, &remotes),
+                (plans.median() - remotes.median()) / reads.median(),
                 Budget::AtMost(1.6),
             );
             self.commit_other();
@@ -76,23 +81,31 @@ impl Program {
     }
 
     /// Measures a whole `sync` of a part changed, and returns its seconds without the fetch.
-    pub fn sync(&self, options: &Options, read: f64, report: &mut Report) -> f64 {
-        let (syncs, fetches) =
-            self.alternately(options, |program| process::run(&mut program.command(&["sync"])));
+    pub fn sync(&self, options: &Options, reader: &Reader, report: &mut Report) -> f64 {
+        let mut reads = Vec::new();
+        let (syncs, fetches) = self.alternately(options, |program| {
+            reads.push(reader.read());
+            process::run(&mut program.command(&["sync"]))
+        });
+        let reads = Samples::new(reads);
         let net = syncs.median() - fetches.median();
         report.add(
             "sync, 1 % changed, less 100 ms",
             syncs.ms(),
-            against_read(read, &fetches),
-            (net - 0.1) / read,
+            against_read(&reads, "fetch", &fetches),
+            (net - 0.1) / reads.median(),
             Budget::AtMost(2.5),
         );
         net
     }
 
     /// Runs `work` after each of several commits that change a part, beside fetches of nothing.
-    pub fn alternately(&self, options: &Options, work: impl Fn(&Program) -> f64) -> (Samples, Samples) {
-        self.beside_fetch(options, || {
+    pub fn alternately(
+        &self,
+        options: &Options,
+        mut work: impl FnMut(&Program) -> f64,
+    ) -> (Samples, Samples) {
+        self.beside(options, "fetch", || {
             self.commit_other();
             work(self)
         })
@@ -249,10 +262,15 @@ impl Program {
         )
     }
 
-    /// Returns the times of `work`, and beside them those of a fetch of nothing.
-    pub fn beside_fetch(&self, options: &Options, mut work: impl FnMut() -> f64) -> (Samples, Samples) {
-        let (works, fetches) = (0..options.runs).map(|_| (work(), self.fetch())).unzip();
-        (Samples::new(works), Samples::new(fetches))
+    /// Returns the times of `work`, and beside them those of what it asks of the remote: a look, or a fetch of nothing.
+    pub fn beside(
+        &self,
+        options: &Options,
+        remote: &str,
+        mut work: impl FnMut() -> f64,
+    ) -> (Samples, Samples) {
+        let (works, remotes) = (0..options.runs).map(|_| (work(), self.child(&[remote]))).unzip();
+        (Samples::new(works), Samples::new(remotes))
     }
 }
 
@@ -265,17 +283,23 @@ fn requests(proxy: &Proxy) -> usize {
 /// No request of the protocol has a greater number that treekeeper could send.
 const MULTI_READ_MAX: i32 = 110;
 
-fn against_read(read: f64, fetches: &Samples) -> String {
-    format!("read {:.1} ms, after a fetch of {}", read * 1e3, fetches.ms())
+fn against_read(reads: &Samples, remote: &str, remotes: &Samples) -> String {
+    format!("read {}, after a {remote} of {}", reads.ms(), remotes.ms())
 }
 
 /// The first argument of this program where it measures for itself.
 pub const CHILD: &str = "--child";
 
-/// Measures what [`Program::child`] asks for: the seconds of a fetch, or the processor time of a sync of nothing in ms.
+/// Measures what [`Program::child`] asks for: the seconds of a look at the remote or of a fetch, or the processor time of
+/// a sync of nothing in ms.
 pub fn child(arguments: &[String]) -> f64 {
     match arguments {
-        [url, mirror, work] if work == "fetch" => fetch(url, mirror),
+        [url, mirror, work] if work == "look" => ask(url, mirror, |mirror| mirror.look().map(drop)),
+        [url, mirror, work] if work == "fetch" => ask(url, mirror, |mirror| {
+            // As the program does: what the look tells is not asked again.
+            mirror.look()?;
+            mirror.fetch()
+        }),
         [url, mirror, work, connect] if work == "nothing" => nothing_processor_ms(url, mirror, connect),
         _ => panic!("unknown work: {arguments:?}"),
     }
@@ -285,10 +309,10 @@ fn git_options(url: &str, mirror: &str) -> GitOptions {
     GitOptions::new(url, mirror).expect("a local repository")
 }
 
-fn fetch(url: &str, mirror: &str) -> f64 {
+fn ask(url: &str, mirror: &str, work: impl FnOnce(&mut Mirror) -> Result<(), GitError>) -> f64 {
     let mut mirror = Mirror::open(git_options(url, mirror)).expect("a mirror");
-    let (seconds, fetched) = timed(|| mirror.fetch());
-    fetched.expect("a local repository can be fetched");
+    let (seconds, done) = timed(|| work(&mut mirror));
+    done.expect("a local repository can be asked");
     seconds
 }
 

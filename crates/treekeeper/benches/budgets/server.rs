@@ -158,7 +158,7 @@ fn empty_again(connect: &str, plan: &Plan) {
     Raw::connect(address).exchange(&frames, WRITES_IN_FLIGHT);
 }
 
-/// Measures reading the whole tree, which lives at `connect`, and returns the seconds of our reader.
+/// Measures reading the whole tree, which lives at `connect`.
 pub fn read(
     options: &Options,
     connect: &str,
@@ -166,7 +166,7 @@ pub fn read(
     kind: &str,
     budget: Budget,
     report: &mut Report,
-) -> f64 {
+) {
     let (ours, baseline) = read_times(options.runs, connect, desired);
     report.add(
         &format!("{kind}read {} znodes", desired.tree.len()),
@@ -178,34 +178,61 @@ pub fn read(
         baseline.median() / ours.median(),
         budget,
     );
-    ours.median()
+}
+
+/// Our reader, on a session of its own.
+pub struct Reader {
+    runtime: Runtime,
+    session: Session,
+    scope: Scope,
+    znodes: usize,
+}
+
+impl Reader {
+    /// Returns a reader of the whole tree, which lives at `connect`.
+    pub fn new(connect: &str, desired: &DesiredTree) -> Reader {
+        let roots = desired.roots.keys();
+        let scope = Scope {
+            subtrees: roots.map(|root| ZnodePath::root().join(root)).collect(),
+            ..Scope::default()
+        };
+        let runtime = runtime();
+        let session = runtime
+            .block_on(Session::open(&session_options(connect)))
+            .expect("a session");
+        Reader {
+            runtime,
+            session,
+            scope,
+            znodes: desired.tree.len(),
+        }
+    }
+
+    /// Reads the tree and returns how many seconds it took.
+    pub fn read(&self) -> f64 {
+        let observe = zk::observe(&self.session, &self.scope, ReadMethod::Batched);
+        let (seconds, tree) = timed(|| self.runtime.block_on(observe));
+        assert_eq!(tree.expect("the tree can be read").len(), self.znodes);
+        seconds
+    }
+
+    /// Ends the session.
+    pub fn close(self) {
+        self.runtime.block_on(self.session.close());
+    }
 }
 
 /// Returns the times of our reader, and beside them those of the raw one.
 pub fn read_times(runs: usize, connect: &str, desired: &DesiredTree) -> (Samples, Samples) {
     let frames = read_frames(connect, desired);
-    let scope = Scope {
-        subtrees: desired
-            .roots
-            .keys()
-            .map(|root| ZnodePath::root().join(root))
-            .collect(),
-        ..Scope::default()
-    };
-    let runtime = runtime();
-    let session = runtime
-        .block_on(Session::open(&session_options(connect)))
-        .expect("a session");
+    let reader = Reader::new(connect, desired);
     let (mut ours, mut baseline) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         let mut raw = Raw::connect(split(connect).0);
         baseline.push(timed(|| raw.exchange(&frames, READS_IN_FLIGHT)).0);
-        let observe = zk::observe(&session, &scope, ReadMethod::Batched);
-        let (seconds, tree) = timed(|| runtime.block_on(observe));
-        assert_eq!(tree.expect("the tree can be read").len(), desired.tree.len());
-        ours.push(seconds);
+        ours.push(reader.read());
     }
-    runtime.block_on(session.close());
+    reader.close();
     (Samples::new(ours), Samples::new(baseline))
 }
 

@@ -32,7 +32,7 @@ fn perform(
 ) -> Result<Answer, Failure> {
     Ok(match request {
         Request::ReadCluster(_) => Answer::Cluster(snapshot.cluster.clone()),
-        Request::Fetch(known) => {
+        Request::Fetch { known, .. } => {
             let (revision, repository) = repository.fetch(known)?;
             Answer::Fetched { revision, repository }
         }

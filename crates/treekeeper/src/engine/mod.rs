@@ -3,6 +3,7 @@
 //! Floor 4. No decision is made here; a request is performed or its failure reported.
 
 mod against;
+mod early;
 mod pieces;
 mod settings;
 mod source;
@@ -21,6 +22,8 @@ use treekeeper_core::operation::{
 pub use against::run_against;
 pub use settings::{SettingsFault, globs, settings_globs};
 pub use source::{RepositorySource, failure};
+
+use early::Early;
 
 use crate::zk::{self, Amount, HeldLock, ReadMethod, Session, SessionOptions, ZkError};
 
@@ -64,6 +67,9 @@ pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&E
             Request::Done(receipt) => {
                 // Freeing trees of 100,000 nodes takes long, and nobody waits for it: the process may end meanwhile.
                 std::thread::spawn(move || drop(operation));
+                if let Some(early) = driver.early.take() {
+                    early.stop().await;
+                }
                 driver.session.close().await;
                 return *receipt;
             }
@@ -80,7 +86,7 @@ struct Driver {
     world: World,
     lock: HeldLock,
     /// What was read of the tree before it was asked for.
-    early: Option<(Scope, LiveTree)>,
+    early: Option<Early>,
     /// How many znodes the files desire.
     expected: Option<usize>,
 }
@@ -103,7 +109,10 @@ impl Driver {
         self.show_progress(&request);
         Ok(match request {
             Request::ReadCluster(depth) => Answer::Cluster(zk::read_cluster(session, depth).await?),
-            Request::Fetch(known) => {
+            Request::Fetch { known, early } => {
+                // What was read before may be older than what is fetched now.
+                self.early = None;
+                self.read_early(early);
                 let (revision, repository) = self.repository()?.fetch(&known)?;
                 Answer::Fetched { revision, repository }
             }
@@ -114,7 +123,7 @@ impl Driver {
                 revision,
                 rules,
                 early,
-            } => self.read_files(revision, rules, early).await?,
+            } => self.read_files(&revision, &rules, early)?,
             Request::Prepare { hosts, state } => {
                 zk::prepare(session, self.world.lock, hosts.as_deref(), state.as_deref()).await?;
                 Answer::Done
@@ -149,35 +158,28 @@ impl Driver {
     }
 
     /// Reads the files, and meanwhile what of the tree will most likely be asked for.
-    async fn read_files(
+    fn read_files(
         &mut self,
-        revision: Revision,
-        rules: Arc<Rules>,
+        revision: &Revision,
+        rules: &Arc<Rules>,
         early: Scope,
     ) -> Result<Answer, Failure> {
-        self.early = None;
-        if early == Scope::default() {
-            let progress = Arc::clone(&self.world.session.progress);
-            let read = self.repository()?.read_desired(&revision, &rules, &progress)?;
-            return Ok(self.with_expected(read));
-        }
-        self.repository()?;
-        let Some(mut source) = self.world.repository.take() else {
-            unreachable!("it was there a line before")
+        self.read_early(early);
+        let is_read = self.early.as_ref().is_none_or(Early::is_finished);
+        // What is shown meanwhile is the other work.
+        let progress = match is_read {
+            true => Arc::clone(&self.world.session.progress),
+            false => Arc::default(),
         };
-        let reading = tokio::task::spawn_blocking(move || {
-            // What is shown meanwhile is the other work.
-            let read = source.read_desired(&revision, &rules, &Arc::default());
-            (source, read)
-        });
-        let observing = zk::observe(&self.session, &early, self.world.read_method);
-        let (observed, read) = tokio::join!(observing, reading);
-        let (source, read) =
-            read.map_err(|error| Failure::new(format!("reading the files was cut off: {error}")))?;
-        self.world.repository = Some(source);
-        // A look that failed is taken again when its time has come, and tells then what is wrong.
-        self.early = observed.ok().map(|tree| (early, tree));
-        Ok(self.with_expected(read?))
+        let read = self.repository()?.read_desired(revision, rules, &progress)?;
+        Ok(self.with_expected(read))
+    }
+
+    /// Begins to read what will most likely be asked for, unless that is done already.
+    fn read_early(&mut self, scope: Scope) {
+        if !self.early.as_ref().is_some_and(|early| early.is_of(&scope)) {
+            self.early = Early::begin(&self.session, scope, self.world.read_method);
+        }
     }
 
     /// Keeps in mind how many znodes the files desire: about as many will have to be read.
@@ -190,7 +192,7 @@ impl Driver {
 
     fn show_progress(&self, request: &Request) {
         let (name, amount) = match request {
-            Request::Fetch(_) => ("fetching from git", Amount::Uncounted),
+            Request::Fetch { .. } => ("fetching from git", Amount::Uncounted),
             Request::ReadFiles { .. } => ("reading znodes", Amount::Unknown),
             Request::AcquireLock(_) => ("waiting for the lock", Amount::Uncounted),
             Request::Observe(_) => (
@@ -209,7 +211,10 @@ impl Driver {
 
     /// Reads a scope, but for what was read early.
     async fn observe(&mut self, scope: &Scope) -> Result<LiveTree, ZkError> {
-        let early = self.early.take();
+        let early = match self.early.take() {
+            Some(early) => early.finish().await,
+            None => None,
+        };
         let (known, tree) = early.unwrap_or_else(|| (Scope::default(), Tree::new(LiveNode::unread())));
         let missing = Scope {
             subtrees: without(&scope.subtrees, &known.subtrees),

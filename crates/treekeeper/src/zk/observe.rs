@@ -234,12 +234,13 @@ impl Reader<'_> {
             paths: String::with_capacity(count * 64),
             ends: Vec::with_capacity(count),
         };
+        let mut parent = Parent::default();
         while batch.pending.len() < count {
             let Some(pending) = self.pending.pop_front() else {
                 break;
             };
             let end = batch.paths.len();
-            self.tree.spell(pending.node, &mut batch.paths);
+            parent.spell(&self.tree, pending.node, &mut batch.paths);
             let overhead = self.session.chroot_bytes() + OPERATION_BYTES;
             let bytes = batch.paths.len() + (batch.pending.len() + 1) * overhead;
             if bytes > REQUEST_BYTES_MAX && !batch.pending.is_empty() {
@@ -313,6 +314,33 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+}
+
+/// The path of the parent of the node that was spelled last: the next one is most likely its sibling.
+#[derive(Default)]
+struct Parent {
+    node: Option<NodeId>,
+    path: String,
+}
+
+impl Parent {
+    /// Appends the path of a node to `text`.
+    fn spell(&mut self, tree: &LiveTree, node: NodeId, text: &mut String) {
+        if node == tree.root() {
+            return tree.spell(node, text);
+        }
+        let parent = tree.parent(node);
+        if self.node != Some(parent) {
+            self.node = Some(parent);
+            self.path.clear();
+            if parent != tree.root() {
+                tree.spell(parent, &mut self.path);
+            }
+        }
+        text.push_str(&self.path);
+        text.push('/');
+        text.push_str(tree.name(node));
     }
 }
 

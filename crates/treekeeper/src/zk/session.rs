@@ -74,7 +74,8 @@ impl Default for SessionOptions {
     }
 }
 
-/// An open session.
+/// An open session. Clones speak on the same one, which ends with the last of them.
+#[derive(Clone)]
 pub struct Session {
     pub(super) client: Client,
     pub(super) request_timeout: Duration,

@@ -38,6 +38,45 @@ fn first_and_second_fetch_and_a_new_commit() {
 }
 
 #[test]
+fn a_look_tells_the_tip_and_fetches_nothing() {
+    let repository = Repository::new();
+    let first = repository.commit(&[("a.zk", "/a")]);
+    assert_eq!(
+        Mirror::open(options(&repository)).unwrap().look().unwrap(),
+        None,
+        "without a mirror there is nothing to leave as it is"
+    );
+    let mut mirror = fetched(&repository);
+    assert_eq!(mirror.look().unwrap(), Some(revision(&first)));
+
+    let second = repository.commit(&[("a.zk", "/b")]);
+    assert_eq!(mirror.look().unwrap(), Some(revision(&second)));
+    assert_eq!(mirror.resolve(None).unwrap(), revision(&first));
+    mirror.catch_up(&revision(&first)).unwrap();
+    assert_eq!(
+        mirror.resolve(None).unwrap(),
+        revision(&first),
+        "that one was here"
+    );
+    mirror.catch_up(&revision(&second)).unwrap();
+    assert_eq!(mirror.resolve(None).unwrap(), revision(&second));
+
+    let mut other = options(&repository);
+    other.branch = Some("other".to_owned());
+    let mut mirror = Mirror::open(other).unwrap();
+    assert_eq!(mirror.look().unwrap(), None, "there is no such branch");
+    repository.git(&["branch", "other", &first]);
+    repository.git(&["branch", "an/other", &second]);
+    assert_eq!(mirror.look().unwrap(), Some(revision(&first)));
+    repository.git(&["checkout", "--quiet", "--detach", &first]);
+    assert_eq!(
+        Mirror::open(options(&repository)).unwrap().look().unwrap(),
+        None,
+        "a HEAD that names no branch names no tip"
+    );
+}
+
+#[test]
 fn a_mirror_needs_a_fetch_before_it_resolves_names() {
     let repository = Repository::new();
     let commit = repository.commit(&[("a.zk", "/a")]);

@@ -5,6 +5,7 @@ use zookeeper_client::{Acl, AuthId, Permission};
 
 use crate::scene::Scene;
 use crate::support::foreign::wait;
+use crate::support::proxy::Proxy;
 use crate::support::server::left_to_zookeeper;
 use crate::support::zookeeper::ZooKeeper;
 
@@ -241,4 +242,40 @@ fn a_quota_that_the_server_enforces() {
     error[TK1122]: the server would refuse it: creating /a/c: a quota would be exceeded
     hint: somebody who may raises the quota: `zkCli.sh listquota PATH` tells it, `zkCli.sh setquota` sets it
     ");
+}
+
+/// Many changes are judged by the server, part by part; ACLs are read only of the parts that it would refuse.
+#[test]
+fn few_of_many_that_may_not_be_written() {
+    const GET_ACL: i32 = 6;
+    let tree = |number: usize| {
+        let nodes = (100..700).map(|node| format!("  /n{node}\n    n = {number}\n"));
+        format!("/a\n  n = {number}\n{}", nodes.collect::<String>())
+    };
+    let scene = Scene::synced(&[("a.zk", &tree(1))]);
+    scene.commit("next", &[("a.zk", &tree(2).replace("  /n650\n    n = 2\n", ""))]);
+    for path in ["/a/n233", "/a/n432", "/a"] {
+        set_acl(&scene, path, &[looking()]);
+    }
+    scene.configure(BATCHED);
+    let proxy = Proxy::start(&scene.connect);
+    let connect = proxy.connect(&scene.connect);
+    let sync = || scene.treekeeper.run(&["sync", "--zookeeper", &connect]);
+    let before = scene.freeze();
+    let said = sync().expect(1).stderr;
+    assert_eq!(scene.freeze(), before, "it wrote, and said:\n{said}");
+    assert!(
+        said.contains(
+            "ZooKeeper denies setting /a, deleting in /a, setting /a/n233, setting /a/n432; nothing"
+        ),
+        "{said}"
+    );
+    for path in ["/a/n233", "/a/n432", "/a"] {
+        set_acl(&scene, path, &[world(Permission::ALL)]);
+    }
+    let asked = proxy.frames(GET_ACL);
+    sync().expect(0);
+    assert_eq!(proxy.frames(GET_ACL), asked, "the server had judged all of it");
+    assert_eq!(scene.session.text("/a/n233"), r#"{"n":2}"#);
+    assert!(!scene.session.exists("/a/n650"));
 }

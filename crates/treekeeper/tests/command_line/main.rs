@@ -21,6 +21,7 @@ mod drift;
 mod escapes;
 mod escapes_git;
 mod explain;
+mod fetches;
 mod fmt;
 mod foreground;
 mod formats;

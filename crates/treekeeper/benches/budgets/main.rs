@@ -161,10 +161,8 @@ fn measure_program(
     process::run(&mut program.command(&["sync"]));
     server::read(options, &connect, desired, "", Budget::AtLeast(0.7), report);
     if sync {
-        let reader = server::Reader::new(&connect, desired);
-        program.plan(options, &reader, report);
-        let sync = program.sync(options, &reader, report);
-        reader.close();
+        program.plan(options, report);
+        let sync = program.sync(options, report);
         let (kazoo, frames) = server::sequential(&connect, desired);
         for (how, seconds, budget) in [
             ("the original's requests", kazoo, Budget::AtLeast(200.0)),

@@ -61,11 +61,11 @@ impl Program {
     }
 
     /// Measures `plan` of nothing changed and of a part changed, turn by turn with reading the tree.
-    pub fn plan(&self, options: &Options, reader: &Reader, report: &mut Report) {
+    pub fn plan(&self, options: &Options, report: &mut Report) {
         for (work, remote) in [("plan, nothing changed", "look"), ("plan, 1 % changed", "fetch")] {
             let mut reads = Vec::new();
             let (plans, remotes) = self.beside(options, remote, || {
-                reads.push(reader.read());
+                reads.push(self.read());
                 process::run(&mut self.command(&["plan"]))
             });
             let reads = Samples::new(reads);
@@ -81,10 +81,10 @@ impl Program {
     }
 
     /// Measures a whole `sync` of a part changed, and returns its seconds without the fetch.
-    pub fn sync(&self, options: &Options, reader: &Reader, report: &mut Report) -> f64 {
+    pub fn sync(&self, options: &Options, report: &mut Report) -> f64 {
         let mut reads = Vec::new();
         let (syncs, fetches) = self.alternately(options, |program| {
-            reads.push(reader.read());
+            reads.push(program.read());
             process::run(&mut program.command(&["sync"]))
         });
         let reads = Samples::new(reads);
@@ -247,6 +247,11 @@ impl Program {
         command
     }
 
+    /// Returns the seconds of reading the whole tree, in a process that is as new as the program's.
+    fn read(&self) -> f64 {
+        self.child(&["read", &self.connect])
+    }
+
     /// Returns the seconds of a fetch.
     fn fetch(&self) -> f64 {
         self.child(&["fetch"])
@@ -290,8 +295,8 @@ fn against_read(reads: &Samples, remote: &str, remotes: &Samples) -> String {
 /// The first argument of this program where it measures for itself.
 pub const CHILD: &str = "--child";
 
-/// Measures what [`Program::child`] asks for: the seconds of a look at the remote or of a fetch, or the processor time of
-/// a sync of nothing in ms.
+/// Measures what [`Program::child`] asks for: the seconds of a look at the remote, of a fetch or of reading the tree, or
+/// the processor time of a sync of nothing in ms.
 pub fn child(arguments: &[String]) -> f64 {
     match arguments {
         [url, mirror, work] if work == "look" => ask(url, mirror, |mirror| mirror.look().map(drop)),
@@ -300,6 +305,12 @@ pub fn child(arguments: &[String]) -> f64 {
             mirror.look()?;
             mirror.fetch()
         }),
+        [_, _, work, connect] if work == "read" => {
+            let reader = Reader::new(connect);
+            let (seconds, _) = reader.read();
+            reader.close();
+            seconds
+        }
         [url, mirror, work, connect] if work == "nothing" => nothing_processor_ms(url, mirror, connect),
         _ => panic!("unknown work: {arguments:?}"),
     }

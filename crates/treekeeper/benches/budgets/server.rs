@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use treekeeper::zk::{self, ReadMethod, Session, SessionOptions};
 use treekeeper_core::model::{DataVersion, DesiredTree, LiveNode, LiveTree, Tree, ZnodePath};
-use treekeeper_core::operation::{CommitAnswer, Commitment, Op, Scope, Transaction};
+use treekeeper_core::operation::{CommitAnswer, Commitment, Depth, Op, Scope, Transaction};
 use treekeeper_core::plan::{self, BatchLimits, Change, DiffOptions, Plan, Wire};
 
 use crate::Options;
@@ -185,35 +185,38 @@ pub struct Reader {
     runtime: Runtime,
     session: Session,
     scope: Scope,
-    znodes: usize,
 }
 
 impl Reader {
-    /// Returns a reader of the whole tree, which lives at `connect`.
-    pub fn new(connect: &str, desired: &DesiredTree) -> Reader {
-        let roots = desired.roots.keys();
+    /// Returns a reader of all that a sync has put below `connect`.
+    pub fn new(connect: &str) -> Reader {
+        let runtime = runtime();
+        let (session, cluster) = runtime.block_on(async {
+            let session = Session::open(&session_options(connect)).await.expect("a session");
+            let cluster = zk::read_cluster(&session, Depth::Versions).await;
+            (session, cluster.expect("a synced cluster"))
+        });
+        let state = cluster.state.state().expect("a state");
         let scope = Scope {
-            subtrees: roots.map(|root| ZnodePath::root().join(root)).collect(),
+            subtrees: state
+                .roots
+                .iter()
+                .map(|root| ZnodePath::root().join(root))
+                .collect(),
             ..Scope::default()
         };
-        let runtime = runtime();
-        let session = runtime
-            .block_on(Session::open(&session_options(connect)))
-            .expect("a session");
         Reader {
             runtime,
             session,
             scope,
-            znodes: desired.tree.len(),
         }
     }
 
-    /// Reads the tree and returns how many seconds it took.
-    pub fn read(&self) -> f64 {
+    /// Reads the tree and returns how many seconds it took, and how many znodes there are.
+    pub fn read(&self) -> (f64, usize) {
         let observe = zk::observe(&self.session, &self.scope, ReadMethod::Batched);
         let (seconds, tree) = timed(|| self.runtime.block_on(observe));
-        assert_eq!(tree.expect("the tree can be read").len(), self.znodes);
-        seconds
+        (seconds, tree.expect("the tree can be read").len())
     }
 
     /// Ends the session.
@@ -225,12 +228,14 @@ impl Reader {
 /// Returns the times of our reader, and beside them those of the raw one.
 pub fn read_times(runs: usize, connect: &str, desired: &DesiredTree) -> (Samples, Samples) {
     let frames = read_frames(connect, desired);
-    let reader = Reader::new(connect, desired);
+    let reader = Reader::new(connect);
     let (mut ours, mut baseline) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         let mut raw = Raw::connect(split(connect).0);
         baseline.push(timed(|| raw.exchange(&frames, READS_IN_FLIGHT)).0);
-        ours.push(reader.read());
+        let (seconds, znodes) = reader.read();
+        assert_eq!(znodes, desired.tree.len());
+        ours.push(seconds);
     }
     reader.close();
     (Samples::new(ours), Samples::new(baseline))

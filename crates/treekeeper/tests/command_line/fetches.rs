@@ -11,18 +11,14 @@ const FILES: &[(&str, &str)] = &[("a.zk", "/a\n  n = 1\n")];
 /// Returns a cluster whose git commands are written down.
 fn scene() -> Scene {
     let mut scene = Scene::on(&Server::shared().chroot());
-    scene.treekeeper = written_down(&scene, scene_treekeeper(&scene));
+    scene.treekeeper = somebody(&scene);
     scene.commit("first", FILES);
     scene.treekeeper.run(&["sync"]).expect(0);
     scene
 }
 
-fn scene_treekeeper(scene: &Scene) -> Treekeeper {
-    Treekeeper::new(&scene.connect, scene.repository.path())
-}
-
-/// Puts a git before the real one that writes down which command it was given.
-fn written_down(scene: &Scene, treekeeper: Treekeeper) -> Treekeeper {
+/// Returns a program with a home and a mirror of its own, and a git that writes down which command it was given.
+fn somebody(scene: &Scene) -> Treekeeper {
     let log = log(scene);
     let script = format!(
         "for word; do case $word in ls-remote|fetch|for-each-ref|rev-list|merge-base|ls-tree|cat-file) \
@@ -31,7 +27,8 @@ fn written_down(scene: &Scene, treekeeper: Treekeeper) -> Treekeeper {
     let git = scene.repository.script("git", &script);
     let path = std::env::var("PATH").unwrap_or_default();
     let first = git.parent().expect("a script is in a directory");
-    treekeeper.with_environment("PATH", &format!("{}:{path}", first.display()))
+    Treekeeper::new(&scene.connect, scene.repository.path())
+        .with_environment("PATH", &format!("{}:{path}", first.display()))
 }
 
 fn log(scene: &Scene) -> String {
@@ -76,10 +73,11 @@ fn a_new_commit_is_fetched_and_its_history_asked_for_at_once() {
 #[test]
 fn who_lacks_the_deployed_commit_fetches_it() {
     let scene = scene();
-    let other = written_down(&scene, scene_treekeeper(&scene));
+    let other = somebody(&scene);
+    // Its root is known all the same: the state tells it.
     assert_snapshot!(
         git_of(&scene, &other, &["plan"]),
-        @"cat-file fetch for-each-ref ls-remote ls-tree rev-list"
+        @"cat-file fetch for-each-ref ls-remote ls-tree"
     );
     scene.commit("second", &[("a.zk", "/a\n  n = 2\n")]);
     scene.treekeeper.run(&["sync"]).expect(0);

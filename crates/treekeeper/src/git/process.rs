@@ -139,22 +139,22 @@ impl Runner {
             stdout_bytes_max: invocation.stdout_bytes_max,
         };
         let mut command = self.command(&invocation);
-        let bytes = match invocation.input {
-            Input::Empty => None,
-            Input::Bytes(bytes) => Some(bytes),
+        let input = match invocation.input {
+            Input::Empty => Vec::new(),
+            Input::Bytes(bytes) => {
+                command.stdin(Stdio::piped());
+                bytes
+            }
             Input::Lock(file) => {
                 command.stdin(file);
-                None
+                Vec::new()
             }
         };
-        if bytes.is_some() {
-            command.stdin(Stdio::piped());
-        }
         let mut child = command.spawn().map_err(|source| GitError::Process { source })?;
         // The command holds its own copy of the lock's file.
         drop(command);
         let mut stderr = Vec::new();
-        let status = match watch.follow(&mut child, bytes.unwrap_or_default(), sink, &mut stderr) {
+        let status = match watch.follow(&mut child, input, sink, &mut stderr) {
             Ok(status) => status,
             Err(stop) => {
                 kill_group(&mut child);

@@ -43,6 +43,10 @@ pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkErr
     if needs.len() > ASKED_ONE_BY_ONE_MAX {
         take_allowed(session, plan, &mut needs).await?;
     }
+    if needs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let identities = identities(session).await;
     let mut needs: Vec<_> = needs.into_iter().collect();
     needs.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
     let mut answers = stream::iter(
@@ -52,17 +56,11 @@ pub async fn denied(session: &Session, plan: &Plan) -> Result<Vec<String>, ZkErr
     )
     .buffered(IN_FLIGHT_MAX);
     let mut told = Vec::new();
-    let mut identities = None;
     while let Some(answer) = answers.next().await {
         let Some((path, needs, acls)) = answer? else {
             continue;
         };
-        if identities.is_none() {
-            identities = Some(self::identities(session).await);
-        }
-        let Some(Some(identities)) = &identities else {
-            continue;
-        };
+        let Some(identities) = &identities else { continue };
         let allowed = |permission| {
             acls.iter()
                 .any(|acl| acl.permission().has(permission) && may_be_us(acl, identities))

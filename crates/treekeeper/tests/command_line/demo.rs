@@ -33,11 +33,9 @@ impl Stage {
 
     /// Lets `git revert` run a script before it does anything.
     fn with_revert(self, script: &str) -> Stage {
-        let script = format!("case $1 in revert) {script} ;; esac\nPATH=${{PATH#*:}} exec git \"$@\"");
-        let git = self.place.script("git", &script);
-        let path = std::env::var("PATH").unwrap_or_default();
-        let first = git.parent().expect("a script is in a directory");
-        let path = format!("{}:{path}", first.display());
+        let path = self
+            .place
+            .path_with_git(&format!("case $1 in revert) {script} ;; esac"));
         self.with_environment("PATH", &path)
     }
 

@@ -22,13 +22,10 @@ fn somebody(scene: &Scene) -> Treekeeper {
     let log = log(scene);
     let script = format!(
         "for word; do case $word in ls-remote|fetch|for-each-ref|rev-list|merge-base|ls-tree|cat-file) \
-         echo $word >>'{log}'; break;; esac; done\nPATH=${{PATH#*:}} exec git \"$@\""
+         echo $word >>'{log}'; break;; esac; done"
     );
-    let git = scene.repository.script("git", &script);
-    let path = std::env::var("PATH").unwrap_or_default();
-    let first = git.parent().expect("a script is in a directory");
-    Treekeeper::new(&scene.connect, scene.repository.path())
-        .with_environment("PATH", &format!("{}:{path}", first.display()))
+    let path = scene.repository.path_with_git(&script);
+    Treekeeper::new(&scene.connect, scene.repository.path()).with_environment("PATH", &path)
 }
 
 fn log(scene: &Scene) -> String {

@@ -68,6 +68,17 @@ impl Repository {
         path
     }
 
+    /// Puts a git before the real one that runs `script` first, and returns the PATH that finds it.
+    pub fn path_with_git(&self, script: &str) -> String {
+        let git = self.script("git", &format!("{script}\nPATH=${{PATH#*:}} exec git \"$@\""));
+        let first = git.parent().expect("a script is in a directory");
+        format!(
+            "{}:{}",
+            first.display(),
+            std::env::var("PATH").unwrap_or_default()
+        )
+    }
+
     /// Makes `files` the whole tree of a new commit on the checked-out branch, and returns the commit's id.
     pub fn commit(&self, files: &[(&str, &str)]) -> String {
         self.git(&["rm", "-r", "--force", "--quiet", "--ignore-unmatch", "."]);

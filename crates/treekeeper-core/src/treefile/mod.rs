@@ -15,6 +15,7 @@ mod pieces;
 mod printer;
 mod report;
 mod siblings;
+mod sink;
 mod stored;
 mod tree;
 

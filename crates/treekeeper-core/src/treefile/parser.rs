@@ -1,23 +1,28 @@
 //! Tree files to [`FileTree`]: places each line by its indent and says everything that is wrong (TREE_FORMAT.md 1, 9).
 //!
 //! After an error it goes on as if the line had said the most likely thing, and is silent about what hangs on a line
-//! that it could not understand. What a line says is `lines`' business, what a value means `expression`'s.
+//! that it could not understand. What a line says is `lines`' business, what a value means `expression`'s, and what is
+//! made of both a sink's.
+
+mod indents;
 
 use std::sync::Arc;
 
+use self::indents::{Indents, Item, Misplaced};
 use super::expression::{self, ExpressionError};
 use super::lines::{self, Line};
 use super::report::{self, Report};
-use super::siblings::Siblings;
-use super::tree::{self, levels};
-use super::{Diagnostic, FileNode, FileProperty, FileTree, ParseLimits, SourceFile, stored};
-use crate::model::{Text, Value, check_name};
+use super::sink::{FileNodes, Key, Kind, Sink};
+use super::tree::levels;
+use super::{Diagnostic, FileTree, ParseLimits, SourceFile, stored};
+use crate::model::check_name;
 
 /// Returns what `source` says and everything that is wrong with it, in the order of its lines.
 ///
 /// Without diagnostics the tree can be stored; with them it holds what could be understood.
 pub fn parse(source: Arc<SourceFile>, limits: &ParseLimits) -> (FileTree, Vec<Diagnostic>) {
-    let (nodes, mut report, _) = read(&source, &source.bytes, limits, file_steps(source.bytes.len()));
+    let steps = file_steps(source.bytes.len());
+    let (FileNodes(nodes), mut report, _) = read(&source, &source.bytes, limits, steps, FileNodes::new());
     stored::check(&nodes, limits, &mut report);
     let diagnostics = report.finish();
     (FileTree { source, nodes }, diagnostics)
@@ -28,98 +33,28 @@ pub fn file_steps(bytes: usize) -> usize {
     expression::limits::FILE_STEPS_MAX.saturating_add(bytes)
 }
 
-/// Returns the nodes in `bytes`, which are the source's or a piece of them, what is wrong, and the steps that are left.
-pub(super) fn read<'a>(
+/// Reads `bytes`, which are the source's or a piece of them, into `sink`; returns it, what is wrong, and the steps that
+/// are left.
+pub(super) fn read<'a, S: Sink<'a>>(
     source: &'a Arc<SourceFile>,
     bytes: &'a [u8],
     limits: &'a ParseLimits,
     steps_left: usize,
-) -> (Vec<FileNode>, Report<'a>, usize) {
+    sink: S,
+) -> (S, Report<'a>, usize) {
     let mut parser = Parser {
         bytes,
         text: std::str::from_utf8(bytes).ok(),
         steps_left,
         limits,
-        nodes: vec![FileNode {
-            name: "".into(),
-            properties: Vec::new(),
-            children: Vec::new(),
-            at: 0,
-        }],
-        open: vec![Open::new(
-            0,
-            Item::Node {
-                index: 0,
-                depth: 0,
-                path_bytes: 0,
-            },
-        )],
-        top: 0,
+        nodes: 0,
+        indents: Indents::new(),
         unclosed: None,
         report: Report::new(source, limits),
+        sink,
     };
     parser.file();
-    (parser.nodes, parser.report, parser.steps_left)
-}
-
-/// What the last line of some indent was.
-#[derive(Clone, Copy, Debug)]
-enum Item {
-    /// A node of the tree: what is indented below belongs to it.
-    Node {
-        index: u32,
-        depth: usize,
-        path_bytes: usize,
-    },
-    /// A property or link: nothing may be indented below it.
-    Property,
-    /// A line with an error: what is indented below is read, but has no place.
-    Lost,
-    /// A line that is being placed, the first of its indent.
-    Fresh,
-}
-
-/// How a property is written; a name may occur once in each way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Value,
-    Symlink,
-    PropertyLink,
-}
-
-/// An indent in use, and what was last seen there.
-struct Open<'a> {
-    /// One more than the white space before its lines; 0 is the root's.
-    indent: usize,
-    item: Item,
-    children: Siblings<&'a str>,
-    child_names_bytes: usize,
-    properties: Siblings<(&'a str, Kind)>,
-}
-
-impl Open<'_> {
-    fn new(indent: usize, item: Item) -> Self {
-        Open {
-            indent,
-            item,
-            children: Siblings::new(),
-            child_names_bytes: 0,
-            properties: Siblings::new(),
-        }
-    }
-
-    fn reset(&mut self, item: Item) {
-        self.item = item;
-        self.children.clear();
-        self.child_names_bytes = 0;
-        self.properties.clear();
-    }
-}
-
-/// Why a line stands at no place.
-enum Misplaced {
-    UnderProperty,
-    BetweenIndents,
+    (parser.sink, parser.report, parser.steps_left)
 }
 
 /// Whether there may be more lines.
@@ -143,22 +78,22 @@ impl Content<'_> {
     }
 }
 
-struct Parser<'a> {
+struct Parser<'a, S> {
     bytes: &'a [u8],
     /// The same, if all of it is UTF-8.
     text: Option<&'a str>,
     limits: &'a ParseLimits,
     steps_left: usize,
-    nodes: Vec<FileNode>,
-    /// The stack of indents; entries above `top` are kept for their memory.
-    open: Vec<Open<'a>>,
-    top: usize,
+    /// How many nodes the sink was given.
+    nodes: u32,
+    indents: Indents<'a>,
     /// The indent of a value whose brackets stay open: what is indented below is most likely its rest.
     unclosed: Option<usize>,
     report: Report<'a>,
+    sink: S,
 }
 
-impl<'a> Parser<'a> {
+impl<'a, S: Sink<'a>> Parser<'a, S> {
     fn file(&mut self) {
         if self.bytes.len() > self.limits.file_bytes.min(u32::MAX as usize) {
             return self.report.file_too_long(self.limits.file_bytes);
@@ -247,59 +182,22 @@ impl<'a> Parser<'a> {
 
     fn lost(&mut self, indent: usize) -> Flow {
         // The error has been told: a wrong indent of the same line would be noise.
-        let _ = self.place(indent);
-        self.open[self.top].item = Item::Lost;
+        let _ = self.indents.place(indent);
+        self.indents.here().item = Item::Lost;
         Flow::GoOn
-    }
-
-    /// Makes the entry of `indent` the top of the stack; the entry below it is the parent's.
-    fn place(&mut self, indent: usize) -> Result<(), Misplaced> {
-        let indent = indent + 1;
-        let under_property = matches!(self.open[self.top].item, Item::Property);
-        if indent > self.open[self.top].indent {
-            self.push(indent);
-            return if under_property {
-                Err(Misplaced::UnderProperty)
-            } else {
-                Ok(())
-            };
-        }
-        while indent < self.open[self.top].indent {
-            self.top -= 1;
-        }
-        if indent > self.open[self.top].indent {
-            self.push(indent);
-            return Err(Misplaced::BetweenIndents);
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, indent: usize) {
-        self.top += 1;
-        if self.top == self.open.len() {
-            self.open.push(Open::new(indent, Item::Fresh));
-        } else {
-            self.open[self.top].indent = indent;
-            self.open[self.top].reset(Item::Fresh);
-        }
     }
 
     /// Places the line and returns what it belongs to: a node, or `Lost` where an error has been told already.
     fn parent(&mut self, content: Content<'a>) -> Item {
-        match self.place(content.indent) {
+        match self.indents.place(content.indent) {
             Ok(()) => {}
             Err(Misplaced::UnderProperty) => self.report.under_property(content.at..content.end()),
             Err(Misplaced::BetweenIndents) => {
-                let indents = self.open[..self.top]
-                    .iter()
-                    .skip(1)
-                    .map(|open| open.indent - 1)
-                    .collect();
-                self.report
-                    .between_indents(content.at - content.indent..content.at, indents);
+                let margin = content.at - content.indent..content.at;
+                self.report.between_indents(margin, self.indents.outer());
             }
         }
-        match self.open[self.top - 1].item {
+        match self.indents.parent().item {
             parent @ Item::Node { .. } => parent,
             Item::Property | Item::Lost | Item::Fresh => Item::Lost,
         }
@@ -307,7 +205,7 @@ impl<'a> Parser<'a> {
 
     fn node(&mut self, content: Content<'a>, name: &'a str, kind: Option<&'a str>) -> Flow {
         let parent = self.parent(content);
-        self.open[self.top].reset(Item::Lost);
+        self.indents.here().reset(Item::Lost);
         let span = content.at..content.at + 1 + name.len();
         if !self.check_parts(content.at + 1, name) {
             return Flow::GoOn;
@@ -320,7 +218,7 @@ impl<'a> Parser<'a> {
         else {
             return Flow::GoOn;
         };
-        let siblings = &mut self.open[self.top - 1];
+        let siblings = self.indents.parent();
         if let Err(first) = siblings.children.add(name, content.at as u32) {
             self.report.duplicate_node(span, name, first as usize);
             return Flow::GoOn;
@@ -344,33 +242,27 @@ impl<'a> Parser<'a> {
                 .path_too_long(span, path_bytes, self.limits.path_bytes);
             return Flow::GoOn;
         }
-        if self.nodes.len() > self.limits.znodes {
+        if self.nodes as usize >= self.limits.znodes {
             self.report.too_many_nodes(span, self.limits.znodes);
             return Flow::Stop;
         }
-        let index = self.nodes.len() as u32;
-        self.nodes[parent as usize].children.push(index);
-        self.nodes.push(FileNode {
-            name: name.into(),
-            properties: Vec::new(),
-            children: Vec::new(),
-            at: content.at as u32,
-        });
-        self.open[self.top].item = Item::Node {
+        let at = content.at as u32;
+        self.sink.node(parent, name, at);
+        self.nodes += 1;
+        let index = self.nodes;
+        self.indents.here().item = Item::Node {
             index,
             depth,
             path_bytes,
         };
         if let Some(kind) = kind {
-            let _ = self.open[self.top]
-                .properties
-                .add(("type", Kind::Value), content.at as u32);
-            self.add(
-                index,
-                Text::from("type"),
-                Value::String(Text::from(kind)),
-                content.at,
-            );
+            let key = Key {
+                name: "type",
+                kind: Kind::Value,
+            };
+            let _ = self.indents.here().properties.add(key, at);
+            let value = self.sink.text(kind);
+            self.sink.property(index, key, value, at);
         }
         Flow::GoOn
     }
@@ -410,28 +302,25 @@ impl<'a> Parser<'a> {
             let at = content.end() - target.len();
             self.report.bad_target(at..content.end(), character);
         }
-        if let Some(index) = self.owner(content, name, kind) {
-            let arrow = if kind == Kind::Symlink { " ->" } else { " =>" };
-            let mut key = String::with_capacity(name.len() + arrow.len());
-            key.push_str(name);
-            key.push_str(arrow);
-            self.add(
-                index,
-                Text::from(key),
-                Value::String(Text::from(target)),
-                content.at,
-            );
+        let key = Key { name, kind };
+        if let Some(node) = self.owner(content, key) {
+            let value = self.sink.text(target);
+            self.sink.property(node, key, value, content.at as u32);
         }
     }
 
     fn property(&mut self, content: Content<'a>, name: &'a str, expression: &'a str) {
-        let value = expression::evaluate_property(expression, name, &mut self.steps_left);
+        let value = self.sink.evaluate(expression, name, &mut self.steps_left);
         let value = value.map_err(|error| self.bad_expression(content, name, expression, error));
-        let owner = self.owner(content, name, Kind::Value);
+        let key = Key {
+            name,
+            kind: Kind::Value,
+        };
+        let owner = self.owner(content, key);
         match value {
             Ok(value) => {
-                if let Some(index) = owner {
-                    self.add(index, Text::from(name), value, content.at);
+                if let Some(node) = owner {
+                    self.sink.property(node, key, value, content.at as u32);
                 }
             }
             Err(()) => {
@@ -458,41 +347,27 @@ impl<'a> Parser<'a> {
     }
 
     /// Places a property and returns the node that it belongs to, if it has one and has not such a property yet.
-    fn owner(&mut self, content: Content<'a>, name: &'a str, kind: Kind) -> Option<u32> {
+    fn owner(&mut self, content: Content<'a>, key: Key<'a>) -> Option<u32> {
         let parent = self.parent(content);
-        let fresh = matches!(self.open[self.top].item, Item::Fresh);
-        let span = content.at..content.at + name.len();
+        let fresh = matches!(self.indents.here().item, Item::Fresh);
+        let span = content.at..content.at + key.name.len();
         match parent {
             Item::Node { index: 0, .. } => self.report.root_property(content.at..content.end()),
             Item::Node { index, .. } => {
                 if fresh {
-                    self.open[self.top].item = Item::Property;
+                    self.indents.here().item = Item::Property;
                 }
-                let added = self.open[self.top - 1]
-                    .properties
-                    .add((name, kind), content.at as u32);
+                let added = self.indents.parent().properties.add(key, content.at as u32);
                 let Err(first) = added else { return Some(index) };
-                self.report.duplicate_property(span, name, first as usize);
+                self.report.duplicate_property(span, key.name, first as usize);
                 return None;
             }
             Item::Property | Item::Lost | Item::Fresh => {}
         }
         if fresh {
-            self.open[self.top].item = Item::Lost;
+            self.indents.here().item = Item::Lost;
         }
         None
-    }
-
-    fn add(&mut self, index: u32, key: Text, value: Value, at: usize) {
-        let properties = &mut self.nodes[index as usize].properties;
-        if properties.is_empty() {
-            properties.reserve_exact(tree::USUAL_PROPERTIES);
-        }
-        properties.push(FileProperty {
-            key,
-            value,
-            at: at as u32,
-        });
     }
 }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::lines::blank;
+use super::sink::FileNodes;
 use super::{FileTree, ParseLimits, SourceFile, parser};
 
 /// The bytes of a piece: enough that cutting costs nothing, few enough that its nodes stay in a processor's cache.
@@ -111,7 +112,8 @@ pub fn parse_piece(bytes: &[u8], limits: &ParseLimits, steps: usize) -> Option<(
         diagnostics: 0,
         ..limits.clone()
     };
-    let (nodes, report, steps_left) = parser::read(&source, bytes, &limits, steps);
+    let (FileNodes(nodes), report, steps_left) =
+        parser::read(&source, bytes, &limits, steps, FileNodes::new());
     let is_good = report.is_empty();
     is_good.then_some((FileTree { source, nodes }, steps - steps_left))
 }

@@ -1,9 +1,10 @@
 //! Node data as bytes: what the original's `encode` and `decode` do (TREE_FORMAT.md 4).
 //!
-//! Reading lives in `decode`, writing in `encode`; nothing here knows of files or servers.
+//! Reading lives in `decode`, writing in `encode` and `json`; nothing here knows of files or servers.
 
 mod decode;
 mod encode;
+pub(crate) mod json;
 
 pub use decode::{JSON_DEPTH_MAX, decode, json_value};
 pub use encode::{EncodeError, encode, encode_entries, write_json};

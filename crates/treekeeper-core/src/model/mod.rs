@@ -21,6 +21,7 @@ mod value;
 mod veil;
 mod version;
 
+pub(crate) use codec::json;
 pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, encode_entries, json_value, write_json};
 pub use data::{NodeData, Properties};
 pub use keyed_hash::{HashKey, hex};

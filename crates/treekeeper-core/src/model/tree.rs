@@ -48,6 +48,35 @@ impl<T> Tree<T> {
         tree
     }
 
+    /// Returns a tree of these nodes: the name, the parent and the content of each.
+    ///
+    /// A parent is told by its number, from 1 on, and comes before its children; 0 is the root. No two children of one
+    /// node may have one name; their order does not matter.
+    pub fn of_children<'a>(root: T, nodes: impl ExactSizeIterator<Item = (&'a str, u32, T)>) -> Tree<T> {
+        let mut tree = Tree::with_capacity(root, nodes.len());
+        for (name, parent, content) in nodes {
+            let id = NodeId(small(tree.nodes.len()));
+            tree.nodes[parent as usize].children.push(id);
+            let start = small(tree.names.len());
+            tree.names.push_str(name);
+            tree.nodes.push(Node {
+                name: (start, small(tree.names.len())),
+                parent: NodeId(parent),
+                children: Vec::new(),
+                content,
+            });
+        }
+        for id in 0..tree.nodes.len() {
+            let mut children = std::mem::take(&mut tree.nodes[id].children);
+            let in_order = |left: &NodeId, right: &NodeId| tree.name(*left) <= tree.name(*right);
+            if !children.is_sorted_by(in_order) {
+                children.sort_unstable_by(|left, right| tree.name(*left).cmp(tree.name(*right)));
+            }
+            tree.nodes[id].children = children;
+        }
+        tree
+    }
+
     /// Returns the same nodes with other contents.
     pub fn map<U>(self, mut content: impl FnMut(T) -> U) -> Tree<U> {
         let nodes = self.nodes.into_iter().map(|node| Node {

@@ -5,6 +5,7 @@
 
 mod canonical;
 pub mod diagnostic;
+mod encoder;
 pub mod expression;
 mod json;
 mod limits;
@@ -21,6 +22,7 @@ mod tree;
 
 pub use canonical::{canonical, changes};
 pub use diagnostic::{Code, Diagnostic, Label};
+pub use encoder::encode_piece;
 pub use json::to_json;
 pub use limits::ParseLimits;
 pub use live::live_to_json;

@@ -247,7 +247,9 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
             return Flow::Stop;
         }
         let at = content.at as u32;
-        self.sink.node(parent, name, at);
+        if !self.sink.node(parent, name, at) {
+            return Flow::Stop;
+        }
         self.nodes += 1;
         let index = self.nodes;
         self.indents.here().item = Item::Node {
@@ -256,12 +258,9 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
             path_bytes,
         };
         if let Some(kind) = kind {
-            let key = Key {
-                name: "type",
-                kind: Kind::Value,
-            };
+            let key = Key::value("type");
             let _ = self.indents.here().properties.add(key, at);
-            let value = self.sink.text(kind);
+            let value = self.sink.text(key, kind);
             self.sink.property(index, key, value, at);
         }
         Flow::GoOn
@@ -304,18 +303,15 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
         }
         let key = Key { name, kind };
         if let Some(node) = self.owner(content, key) {
-            let value = self.sink.text(target);
+            let value = self.sink.text(key, target);
             self.sink.property(node, key, value, content.at as u32);
         }
     }
 
     fn property(&mut self, content: Content<'a>, name: &'a str, expression: &'a str) {
-        let value = self.sink.evaluate(expression, name, &mut self.steps_left);
+        let value = self.sink.evaluate(name, expression, &mut self.steps_left);
         let value = value.map_err(|error| self.bad_expression(content, name, expression, error));
-        let key = Key {
-            name,
-            kind: Kind::Value,
-        };
+        let key = Key::value(name);
         let owner = self.owner(content, key);
         match value {
             Ok(value) => {

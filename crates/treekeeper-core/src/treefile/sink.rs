@@ -2,10 +2,12 @@
 //!
 //! A sink takes what is right; what is wrong is the parser's to tell.
 
+use std::cmp::Ordering;
+
 use super::expression::{self, ExpressionError};
 use super::tree::USUAL_PROPERTIES;
 use super::{FileNode, FileProperty};
-use crate::model::{Text, Value};
+use crate::model::{Text, Value, json};
 
 /// How a property is written; a name may occur once in each way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +35,13 @@ pub(super) struct Key<'a> {
     pub(super) kind: Kind,
 }
 
-impl Key<'_> {
+impl<'a> Key<'a> {
+    /// Returns the key of a property that has a value.
+    pub(super) fn value(name: &'a str) -> Key<'a> {
+        let kind = Kind::Value;
+        Key { name, kind }
+    }
+
     /// Returns the key as it is stored.
     pub(super) fn text(self) -> Text {
         let suffix = self.kind.suffix();
@@ -45,6 +53,28 @@ impl Key<'_> {
         key.push_str(suffix);
         Text::from(key)
     }
+
+    /// Appends the key as it is stored, as canonical JSON.
+    pub(super) fn write_json(self, out: &mut Vec<u8>) {
+        json::write_text(self.name.as_bytes(), out);
+        let suffix = self.kind.suffix();
+        if !suffix.is_empty() {
+            out.pop();
+            out.extend_from_slice(suffix.as_bytes());
+            out.push(b'"');
+        }
+    }
+
+    /// Compares the keys as they are stored.
+    pub(super) fn stored_order(self, other: Key<'_>) -> Ordering {
+        let (left, right) = (self.name.as_bytes(), other.name.as_bytes());
+        let common = left.len().min(right.len());
+        left[..common].cmp(&right[..common]).then_with(|| {
+            // A suffix counts like the rest of the longer name.
+            let rest = |name: &'_ [u8], kind: Kind| [&name[common..], kind.suffix().as_bytes()].concat();
+            rest(left, self.kind).cmp(&rest(right, other.kind))
+        })
+    }
 }
 
 /// Takes what a file says, in the order in which it says it.
@@ -52,19 +82,20 @@ pub(super) trait Sink<'a> {
     /// What a property's value becomes.
     type Value;
 
-    /// Returns what the expression of the property `key` becomes, and takes its steps from `steps_left`.
+    /// Returns what the expression of a property becomes, and takes its steps from `steps_left`.
     fn evaluate(
         &mut self,
+        name: &'a str,
         expression: &str,
-        key: &str,
         steps_left: &mut usize,
     ) -> Result<Self::Value, ExpressionError>;
 
     /// Returns what a link's target or a node's type becomes.
-    fn text(&mut self, text: &str) -> Self::Value;
+    fn text(&mut self, key: Key<'a>, text: &str) -> Self::Value;
 
-    /// Takes a node that begins at `at`, below the node that was taken as the `parent`-th; 0 is the file's root.
-    fn node(&mut self, parent: u32, name: &'a str, at: u32);
+    /// Takes a node that begins at `at`, below the node that was taken as the `parent`-th, 0 being the file's root;
+    /// returns whether it wants more.
+    fn node(&mut self, parent: u32, name: &'a str, at: u32) -> bool;
 
     /// Takes a property of the node that was taken as the `node`-th.
     fn property(&mut self, node: u32, key: Key<'a>, value: Self::Value, at: u32);
@@ -94,21 +125,22 @@ impl<'a> Sink<'a> for FileNodes {
 
     fn evaluate(
         &mut self,
+        name: &'a str,
         expression: &str,
-        key: &str,
         steps_left: &mut usize,
     ) -> Result<Value, ExpressionError> {
-        expression::evaluate_property(expression, key, steps_left)
+        expression::evaluate_property(expression, name, steps_left)
     }
 
-    fn text(&mut self, text: &str) -> Value {
+    fn text(&mut self, _key: Key<'a>, text: &str) -> Value {
         Value::String(Text::from(text))
     }
 
-    fn node(&mut self, parent: u32, name: &'a str, at: u32) {
+    fn node(&mut self, parent: u32, name: &'a str, at: u32) -> bool {
         let index = self.0.len() as u32;
         self.0[parent as usize].children.push(index);
         self.0.push(node(name, at));
+        true
     }
 
     fn property(&mut self, node: u32, key: Key<'a>, value: Value, at: u32) {

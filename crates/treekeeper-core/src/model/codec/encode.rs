@@ -1,7 +1,6 @@
 //! Properties to bytes, and values to canonical JSON.
 
-use crate::model::python::write_repr_float;
-use crate::model::text::first_code_point;
+use super::json;
 use crate::model::{Properties, Text, Value};
 
 /// Why properties cannot be stored in a node.
@@ -46,7 +45,7 @@ pub fn encode_entries<'a>(
     out.push(b'{');
     entries.try_fold(b"".as_slice(), |comma, (key, value)| {
         out.extend_from_slice(comma);
-        write_text(key.as_bytes(), out);
+        json::write_text(key.as_bytes(), out);
         out.push(b':');
         if write_value(value, out) {
             Ok(b",".as_slice())
@@ -66,140 +65,23 @@ pub fn write_json(value: &Value, out: &mut Vec<u8>) {
 
 /// Appends `value` and tells whether every byte string in it was UTF-8.
 fn write_value(value: &Value, out: &mut Vec<u8>) -> bool {
+    let mut utf8 = true;
     match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Int(number) => write_int(*number, out),
+        Value::Null => json::write_null(out),
+        Value::Bool(value) => json::write_bool(*value, out),
+        Value::Int(number) => json::write_int(*number, out),
         Value::BigInt(digits) => out.extend_from_slice(digits.as_bytes()),
-        Value::Float(number) => write_float(*number, out),
-        Value::String(text) => write_text(text.as_bytes(), out),
-        Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => write_text(text.as_bytes(), out),
-            Err(_) => {
-                write_text(String::from_utf8_lossy(bytes).as_bytes(), out);
-                return false;
-            }
-        },
-        Value::Array(items) => return write_array(items, out),
-        Value::Object(entries) => return write_object(entries, out),
-    }
-    true
-}
-
-fn write_array(items: &[Value], out: &mut Vec<u8>) -> bool {
-    let mut utf8 = true;
-    out.push(b'[');
-    for (place, item) in items.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
+        Value::Float(number) => json::write_float(*number, out),
+        Value::String(text) => json::write_text(text.as_bytes(), out),
+        Value::Bytes(bytes) => {
+            utf8 = std::str::from_utf8(bytes).is_ok();
+            json::write_text(String::from_utf8_lossy(bytes).as_bytes(), out);
         }
-        utf8 &= write_value(item, out);
+        Value::Array(items) => json::write_array(items, out, |item, out| utf8 &= write_value(item, out)),
+        Value::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| (key.as_bytes(), value));
+            json::write_object(entries, out, |value, out| utf8 &= write_value(value, out));
+        }
     }
-    out.push(b']');
     utf8
-}
-
-fn write_object(entries: &[(Text, Value)], out: &mut Vec<u8>) -> bool {
-    let mut utf8 = true;
-    out.push(b'{');
-    for (place, (key, value)) in entries.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        write_text(key.as_bytes(), out);
-        out.push(b':');
-        utf8 &= write_value(value, out);
-    }
-    out.push(b'}');
-    utf8
-}
-
-fn write_int(number: i64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(&digits[start..]);
-}
-
-fn write_float(number: f64, out: &mut Vec<u8>) {
-    if number.is_nan() {
-        out.extend_from_slice(b"NaN");
-    } else if number.is_infinite() {
-        out.extend_from_slice(if number > 0.0 { b"Infinity" } else { b"-Infinity" });
-    } else {
-        let mut text = String::new();
-        write_repr_float(number, &mut text);
-        out.extend_from_slice(text.as_bytes());
-    }
-}
-
-/// Whether JSON text may hold each byte as it is (Python's `ensure_ascii`; DEL is escaped).
-static PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = b' ';
-    while byte <= b'~' {
-        plain[byte as usize] = byte != b'"' && byte != b'\\';
-        byte += 1;
-    }
-    plain
-};
-
-/// Appends a JSON string of `text`, which is generalised UTF-8.
-fn write_text(text: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut rest = text;
-    while !rest.is_empty() {
-        let run = rest.iter().position(|byte| !PLAIN[*byte as usize]);
-        let run = run.unwrap_or(rest.len());
-        out.extend_from_slice(&rest[..run]);
-        rest = &rest[run..];
-        if let Some(first) = rest.first() {
-            let length = write_escape(*first, rest, out);
-            rest = &rest[length..];
-        }
-    }
-    out.push(b'"');
-}
-
-/// Appends the escape of the character that `rest` begins with, and returns that character's length.
-fn write_escape(first: u8, rest: &[u8], out: &mut Vec<u8>) -> usize {
-    let short = match first {
-        b'"' | b'\\' => first,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0x0C => b'f',
-        0x08 => b'b',
-        _ => {
-            let (code_point, length) = first_code_point(rest);
-            match code_point {
-                0x1_0000.. => {
-                    write_unit(0xD800 + ((code_point - 0x1_0000) >> 10), out);
-                    write_unit(0xDC00 + (code_point & 0x3FF), out);
-                }
-                _ => write_unit(code_point, out),
-            }
-            return length;
-        }
-    };
-    out.extend_from_slice(&[b'\\', short]);
-    1
-}
-
-fn write_unit(unit: u32, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |shift: u32| DIGITS[(unit >> shift & 0xF) as usize];
-    out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
 }

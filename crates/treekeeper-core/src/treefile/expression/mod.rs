@@ -22,7 +22,7 @@ mod value;
 pub use error::ExpressionError;
 pub use value::PyValue;
 
-use crate::model::Value;
+use crate::model::{Value, write_json};
 
 /// Returns the value of `expression`.
 ///
@@ -73,9 +73,26 @@ pub fn evaluate_property(
 ) -> Result<Value, ExpressionError> {
     // Text and byte strings are stored alike, but for that one key: most values need no step between.
     if key != "string_value"
-        && let Some(value) = plain::value(expression)
+        && let Some(value) = plain::read(expression)
     {
-        return Ok(value);
+        return Ok(value.to_value());
     }
     evaluate_within(expression, steps_left).and_then(|value| value.to_property_value(key))
+}
+
+/// Appends what [`evaluate_property`] returns as canonical JSON; `key` is not `string_value`.
+///
+/// # Errors
+/// As [`evaluate_property`].
+pub(super) fn write_property(
+    expression: &str,
+    key: &str,
+    steps_left: &mut usize,
+    out: &mut Vec<u8>,
+) -> Result<(), ExpressionError> {
+    match plain::read(expression) {
+        Some(value) => value.write_json(out),
+        None => write_json(&evaluate_property(expression, key, steps_left)?, out),
+    }
+    Ok(())
 }

@@ -5,13 +5,32 @@
 
 use super::lexer::decimal;
 use super::limits::STRING_BYTES_MAX;
-use crate::model::{Properties, Text, Value};
+use crate::model::{Text, Value, json};
 
 /// Elements of a list or dict that are read here.
 const ELEMENTS_MAX: usize = 64;
 
+/// A plain value, its texts as the expression writes them.
+#[derive(Debug)]
+pub(super) enum Plain<'a> {
+    Scalar(Scalar<'a>),
+    List(Vec<Scalar<'a>>),
+    /// Keys are unique and sorted.
+    Dict(Vec<(&'a str, Scalar<'a>)>),
+}
+
+/// What holds no other values.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(&'a str),
+}
+
 /// Returns what `expression` is stored as, wherever it is not the value of a `string_value`.
-pub(super) fn value(expression: &str) -> Option<Value> {
+pub(super) fn read(expression: &str) -> Option<Plain<'_>> {
     let mut cursor = Cursor {
         text: expression,
         at: 0,
@@ -19,10 +38,59 @@ pub(super) fn value(expression: &str) -> Option<Value> {
     let value = match expression.as_bytes().first()? {
         b'[' => cursor.list(),
         b'{' => cursor.dict(),
-        b'0'..=b'9' => cursor.product(),
-        _ => cursor.scalar(),
+        b'0'..=b'9' => cursor.product().map(Plain::Scalar),
+        _ => cursor.scalar().map(Plain::Scalar),
     }?;
     (cursor.at == expression.len()).then_some(value)
+}
+
+impl Plain<'_> {
+    /// Returns the same as a value that owns its texts.
+    pub(super) fn to_value(&self) -> Value {
+        match self {
+            Plain::Scalar(scalar) => scalar.to_value(),
+            Plain::List(items) => Value::Array(items.iter().map(Scalar::to_value).collect()),
+            Plain::Dict(entries) => {
+                let entry = |(key, value): &(&str, Scalar<'_>)| (Text::from(*key), value.to_value());
+                Value::Object(entries.iter().map(entry).collect())
+            }
+        }
+    }
+
+    /// Appends the value as canonical JSON.
+    pub(super) fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Plain::Scalar(scalar) => scalar.write_json(out),
+            Plain::List(items) => json::write_array(items, out, Scalar::write_json),
+            Plain::Dict(entries) => json::write_object(
+                entries.iter().map(|(key, value)| (key.as_bytes(), value)),
+                out,
+                Scalar::write_json,
+            ),
+        }
+    }
+}
+
+impl Scalar<'_> {
+    fn to_value(&self) -> Value {
+        match *self {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(value) => Value::Bool(value),
+            Scalar::Int(number) => Value::Int(number),
+            Scalar::Float(number) => Value::Float(number),
+            Scalar::Text(text) => Value::String(Text::from(text)),
+        }
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        match *self {
+            Scalar::Null => json::write_null(out),
+            Scalar::Bool(value) => json::write_bool(value, out),
+            Scalar::Int(number) => json::write_int(number, out),
+            Scalar::Float(number) => json::write_float(number, out),
+            Scalar::Text(text) => json::write_text(text.as_bytes(), out),
+        }
+    }
 }
 
 struct Cursor<'a> {
@@ -45,30 +113,30 @@ impl<'a> Cursor<'a> {
         while self.take(b' ') {}
     }
 
-    fn scalar(&mut self) -> Option<Value> {
+    fn scalar(&mut self) -> Option<Scalar<'a>> {
         match self.peek()? {
-            b'\'' | b'"' => self.string().map(|text| Value::String(Text::from(text))),
+            b'\'' | b'"' => self.string().map(Scalar::Text),
             b'u' => {
                 self.at += 1;
-                self.string().map(|text| Value::String(Text::from(text)))
+                self.string().map(Scalar::Text)
             }
             b'-' => {
                 self.at += 1;
                 match self.number()? {
-                    Value::Int(number) => Some(Value::Int(-number)),
-                    Value::Float(number) => Some(Value::Float(-number)),
+                    Scalar::Int(number) => Some(Scalar::Int(-number)),
+                    Scalar::Float(number) => Some(Scalar::Float(-number)),
                     _ => None,
                 }
             }
             b'0'..=b'9' => self.number(),
-            b'T' => self.word("True", Value::Bool(true)),
-            b'F' => self.word("False", Value::Bool(false)),
-            b'N' => self.word("None", Value::Null),
+            b'T' => self.word("True", Scalar::Bool(true)),
+            b'F' => self.word("False", Scalar::Bool(false)),
+            b'N' => self.word("None", Scalar::Null),
             _ => None,
         }
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Option<Value> {
+    fn word(&mut self, word: &str, value: Scalar<'a>) -> Option<Scalar<'a>> {
         self.text[self.at..].starts_with(word).then(|| {
             self.at += word.len();
             value
@@ -101,22 +169,22 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes a decimal number; what follows it must be looked at by those who ask.
-    fn number(&mut self) -> Option<Value> {
+    fn number(&mut self) -> Option<Scalar<'a>> {
         let start = self.at;
         let whole = self.digits();
         if whole.is_empty() {
             return None;
         }
         if !self.take(b'.') {
-            return decimal(whole.as_bytes()).map(Value::Int);
+            return decimal(whole.as_bytes()).map(Scalar::Int);
         }
         let fraction = self.digits();
         let number: f64 = self.text[start..self.at].parse().ok()?;
-        (!fraction.is_empty() && number.is_finite()).then_some(Value::Float(number))
+        (!fraction.is_empty() && number.is_finite()).then_some(Scalar::Float(number))
     }
 
     /// Takes a number, or the product of some integers that fits one.
-    fn product(&mut self) -> Option<Value> {
+    fn product(&mut self) -> Option<Scalar<'a>> {
         let mut product = self.number()?;
         loop {
             let end = self.at;
@@ -127,7 +195,7 @@ impl<'a> Cursor<'a> {
             }
             self.blanks();
             product = match (product, self.number()?) {
-                (Value::Int(left), Value::Int(right)) => Value::Int(left.checked_mul(right)?),
+                (Scalar::Int(left), Scalar::Int(right)) => Scalar::Int(left.checked_mul(right)?),
                 _ => return None,
             };
         }
@@ -153,14 +221,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn list(&mut self) -> Option<Value> {
-        self.elements(b']', Cursor::scalar).map(Value::Array)
+    fn list(&mut self) -> Option<Plain<'a>> {
+        self.elements(b']', Cursor::scalar).map(Plain::List)
     }
 
-    fn dict(&mut self) -> Option<Value> {
-        let entries = self.elements(b'}', |cursor| {
+    fn dict(&mut self) -> Option<Plain<'a>> {
+        let mut entries = self.elements(b'}', |cursor| {
             cursor.take(b'u');
-            let key = Text::from(cursor.string()?);
+            let key = cursor.string()?;
             cursor.blanks();
             if !cursor.take(b':') {
                 return None;
@@ -168,10 +236,10 @@ impl<'a> Cursor<'a> {
             cursor.blanks();
             Some((key, cursor.scalar()?))
         })?;
-        let count = entries.len();
-        let properties = Properties::from_entries(entries);
+        entries.sort_unstable_by_key(|(key, _)| *key);
         // Which of two equal keys counts depends on how they are written.
-        (properties.len() == count).then(|| Value::Object(properties.into_entries()))
+        let is_unique = entries.windows(2).all(|pair| pair[0].0 != pair[1].0);
+        is_unique.then_some(Plain::Dict(entries))
     }
 }
 
@@ -179,6 +247,7 @@ impl<'a> Cursor<'a> {
 mod tests {
     use super::super::evaluate;
     use super::*;
+    use crate::model::write_json;
 
     #[test]
     fn plain_values_are_those_of_the_evaluator() {
@@ -209,6 +278,7 @@ mod tests {
             "{}",
             "{'a': 1}",
             "{'b': 'x', u'a': None, }",
+            "{'ab': 1, 'a': True, 'a b': -0.5, '\"': \"'\", '\u{e9}': '\u{1f600}'}",
             "60 * 5",
             "2*3 * 4",
             "0 * 9",
@@ -259,10 +329,15 @@ mod tests {
         ];
         for expression in plain {
             let evaluated = evaluate(expression).unwrap().to_value().unwrap();
-            assert_eq!(value(expression), Some(evaluated), "{expression}");
+            let read = read(expression).expect(expression);
+            let (mut json, mut expected) = (Vec::new(), Vec::new());
+            read.write_json(&mut json);
+            write_json(&evaluated, &mut expected);
+            assert_eq!(json, expected, "{expression}");
+            assert_eq!(read.to_value(), evaluated, "{expression}");
         }
         for expression in odd {
-            assert_eq!(value(expression), None, "{expression}");
+            assert!(read(expression).is_none(), "{expression}");
         }
     }
 }

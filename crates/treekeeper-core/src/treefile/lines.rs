@@ -21,7 +21,7 @@ pub(super) enum Line<'a> {
 }
 
 /// Tells whether `byte` is white space, to the original: a lone CR, VT and FF are, NBSP is not.
-pub(super) fn blank(byte: u8) -> bool {
+pub(super) const fn blank(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
 }
 
@@ -32,6 +32,14 @@ pub(super) fn read(content: &str) -> Line<'_> {
         return Line::Property {
             name: &content[..name],
             expression: &content[start..],
+        };
+    }
+    if line.is_plain_node()
+        && let Some((name, kind)) = line.node()
+    {
+        return Line::Node {
+            name: &content[1..name],
+            kind: kind.map(|start| &content[start..]),
         };
     }
     if let Some((name, start, end)) = line.property_link() {
@@ -81,52 +89,75 @@ fn skip(bytes: &[u8], start: usize) -> usize {
         .map_or(bytes.len(), |length| start + length)
 }
 
+/// What ends a line's first word, and what no first word holds but those that hold a whole line.
+const BLANK: u8 = 1;
+const EQUALS: u8 = 2;
+const GREATER: u8 = 4;
+
+/// Which of these each byte is.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b'=' => EQUALS,
+            b'>' => GREATER,
+            _ if blank(byte) => BLANK,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
 /// A line and where its first word ends.
 struct Words<'a> {
     bytes: &'a [u8],
     first: usize,
-    /// Whether the first word holds these at all: nearly none does, and then there is nothing to look for.
-    has_equals: bool,
-    has_greater: bool,
+    /// Where the second word begins.
+    second: usize,
+    /// The classes of the first word's bytes: nearly always none, and then there is nothing to look for.
+    classes: u8,
 }
 
 impl<'a> Words<'a> {
     fn new(bytes: &'a [u8]) -> Words<'a> {
-        let (mut has_equals, mut has_greater) = (false, false);
-        let mut first = 0;
-        while let Some(byte) = bytes.get(first)
-            && !blank(*byte)
-        {
-            has_equals |= *byte == b'=';
-            has_greater |= *byte == b'>';
+        let (mut first, mut classes) = (0, 0);
+        for byte in bytes {
+            let class = CLASSES[*byte as usize];
+            if class == BLANK {
+                break;
+            }
+            classes |= class;
             first += 1;
         }
         Words {
             bytes,
             first,
-            has_equals,
-            has_greater,
+            second: skip(bytes, first),
+            classes,
         }
     }
 
     /// Finds `name = expression` where nothing else is possible: most lines are that.
     fn plain_property(&self) -> Option<(usize, usize)> {
-        let second = skip(self.bytes, self.first);
-        let is_plain = !self.has_equals
-            && self.bytes.get(second) == Some(&b'=')
-            && self.bytes.get(second + 1) != Some(&b'>')
-            && second > self.first;
-        let start = is_plain.then(|| skip(self.bytes, second + 1))?;
+        let is_plain = self.classes & EQUALS == 0
+            && self.bytes.get(self.second) == Some(&b'=')
+            && self.bytes.get(self.second + 1) != Some(&b'>')
+            && self.second > self.first;
+        let start = is_plain.then(|| skip(self.bytes, self.second + 1))?;
         (start < self.bytes.len()).then_some((self.first, start))
+    }
+
+    /// Tells whether the line can be nothing else if it is a node.
+    fn is_plain_node(&self) -> bool {
+        self.classes == 0 && !matches!(self.bytes.get(self.second), Some(b'=' | b'-'))
     }
 
     /// Tells whether the first word may hold `sign`.
     fn may_hold(&self, sign: &[u8]) -> bool {
-        sign.iter().all(|byte| match byte {
-            b'=' => self.has_equals,
-            b'>' => self.has_greater,
-            _ => true,
-        })
+        let needed = sign.iter().fold(0, |all, byte| all | CLASSES[*byte as usize]);
+        self.classes & needed == needed
     }
 
     /// Finds where the name ends and `sign` begins so that `rest` accepts what follows the sign: at the beginning of
@@ -135,9 +166,8 @@ impl<'a> Words<'a> {
     /// What follows differs in its words between the two rightmost signs of the first word at most (nothing of the
     /// word is left after the last one, or something), so a third needs no look.
     fn split<T>(&self, sign: &[u8], rest: impl Fn(usize) -> Option<T>) -> Option<(usize, T)> {
-        let second = skip(self.bytes, self.first);
-        if self.bytes[second..].starts_with(sign)
-            && let Some(found) = rest(second + sign.len())
+        if self.bytes[self.second..].starts_with(sign)
+            && let Some(found) = rest(self.second + sign.len())
         {
             return Some((self.first, found));
         }
@@ -206,9 +236,8 @@ impl<'a> Words<'a> {
             return Some((self.first, None));
         }
         let kind = |after: usize| Some(skip(self.bytes, after)).filter(|start| *start < self.bytes.len());
-        let second = skip(self.bytes, self.first);
-        if self.bytes[second] == b':'
-            && let Some(start) = kind(second + 1)
+        if self.bytes[self.second] == b':'
+            && let Some(start) = kind(self.second + 1)
         {
             return Some((self.first, Some(start)));
         }

@@ -88,19 +88,42 @@ static PLAIN: [bool; 256] = {
     plain
 };
 
+/// Returns how many of the first bytes JSON text may hold as they are.
+fn plain_run(text: &[u8]) -> usize {
+    let mut run = 0;
+    while let Some(eight) = text[run..].first_chunk::<8>()
+        && are_plain(u64::from_ne_bytes(*eight))
+    {
+        run += 8;
+    }
+    let rest = text[run..].iter();
+    run + rest.take_while(|byte| PLAIN[**byte as usize]).count()
+}
+
+/// Tells whether JSON text may hold each of eight bytes as it is.
+fn are_plain(eight: u64) -> bool {
+    const EACH: u64 = u64::MAX / 255;
+    const HIGH: u64 = EACH * 0x80;
+    // Zero bytes give a high bit here, and only those that have no high bit themselves are asked about.
+    let is_zero = |bytes: u64| bytes.wrapping_sub(EACH) & !bytes;
+    let below_blank = eight.wrapping_sub(EACH * u64::from(b' '));
+    let above_tilde = eight.wrapping_add(EACH);
+    let quotes = is_zero(eight ^ (EACH * u64::from(b'"')));
+    let backslashes = is_zero(eight ^ (EACH * u64::from(b'\\')));
+    (eight | below_blank | above_tilde | quotes | backslashes) & HIGH == 0
+}
+
 /// Appends a JSON string of `text`, which is generalised UTF-8.
 pub fn write_text(text: &[u8], out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text;
-    while !rest.is_empty() {
-        let run = rest.iter().position(|byte| !PLAIN[*byte as usize]);
-        let run = run.unwrap_or(rest.len());
-        out.extend_from_slice(&rest[..run]);
-        rest = &rest[run..];
-        if let Some(first) = rest.first() {
-            let length = write_escape(*first, rest, out);
-            rest = &rest[length..];
-        }
+    loop {
+        let (plain, others) = rest.split_at(plain_run(rest));
+        out.extend_from_slice(plain);
+        let Some(first) = others.first() else { break };
+        let length = write_escape(*first, others, out);
+        rest = &others[length..];
     }
     out.push(b'"');
 }
@@ -134,4 +157,23 @@ fn write_unit(unit: u32, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |shift: u32| DIGITS[(unit >> shift & 0xF) as usize];
     out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_byte_is_plain_by_itself_and_among_eight() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut eight = *b"a ~!#[]z";
+                eight[place] = byte;
+                let is_plain = PLAIN[byte as usize];
+                assert_eq!(are_plain(u64::from_ne_bytes(eight)), is_plain, "{byte} {place}");
+                assert_eq!(plain_run(&eight) == 8, is_plain, "{byte} {place}");
+            }
+            assert_eq!(are_plain(u64::from_ne_bytes([byte; 8])), PLAIN[byte as usize]);
+        }
+    }
 }

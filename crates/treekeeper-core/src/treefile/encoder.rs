@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::expression::{self, ExpressionError};
-use super::sink::{Key, Sink};
+use super::sink::{Key, Kind, Sink};
 use super::{ParseLimits, SourceFile, parser};
 use crate::model::{
     DesiredNode, PieceBuilder, SharedBytes, Span, Tree, Value, encode_entries, json, write_json,
@@ -97,7 +97,7 @@ impl<'a> Encoder<'a> {
         for number in 1..=self.nodes.len() as u32 {
             let count = rest.iter().take_while(|property| property.node == number).count();
             let (own, others) = rest.split_at_mut(count);
-            own.sort_unstable_by(|left, right| left.key.stored_order(right.key));
+            own.sort_unstable_by(|left, right| left.key.cmp(&right.key));
             let place = data.add(|out| self.node_data(own, out).ok_or(())).ok()?;
             if (place.1 - place.0) as usize > node_data_bytes {
                 return None;
@@ -159,7 +159,7 @@ impl<'a> Sink<'a> for Encoder<'a> {
         expression: &str,
         steps_left: &mut usize,
     ) -> Result<Span, ExpressionError> {
-        let start = self.begin(Key::value(name));
+        let start = self.begin(Key::new(name, Kind::Value));
         if name != "string_value" {
             expression::write_property(expression, name, steps_left, &mut self.entries)?;
             return Ok(self.end(start));

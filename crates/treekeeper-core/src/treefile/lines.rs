@@ -42,6 +42,12 @@ pub(super) fn read(content: &str) -> Line<'_> {
             kind: kind.map(|start| &content[start..]),
         };
     }
+    read_any(content, &line)
+}
+
+/// Returns what a line says that may be anything: few lines are not told before.
+#[inline(never)]
+fn read_any<'a>(content: &'a str, line: &Words<'a>) -> Line<'a> {
     if let Some((name, start, end)) = line.property_link() {
         return Line::PropertyLink {
             name: &content[..name],
@@ -110,6 +116,17 @@ static CLASSES: [u8; 256] = {
     classes
 };
 
+/// Tells whether any of eight bytes may be of a class.
+fn any_special(eight: u64) -> bool {
+    const EACH: u64 = u64::MAX / 255;
+    const HIGH: u64 = EACH * 0x80;
+    // The least byte that a number is less than has its high bit set, unless it had it before.
+    let below = |bytes: u64, bound: u8| bytes.wrapping_sub(EACH * u64::from(bound)) & !bytes;
+    let equals = below(eight ^ (EACH * u64::from(b'=')), 1);
+    let greater = below(eight ^ (EACH * u64::from(b'>')), 1);
+    (below(eight, b' ' + 1) | equals | greater) & HIGH != 0
+}
+
 /// A line and where its first word ends.
 struct Words<'a> {
     bytes: &'a [u8],
@@ -123,13 +140,22 @@ struct Words<'a> {
 impl<'a> Words<'a> {
     fn new(bytes: &'a [u8]) -> Words<'a> {
         let (mut first, mut classes) = (0, 0);
-        for byte in bytes {
-            let class = CLASSES[*byte as usize];
-            if class == BLANK {
+        loop {
+            // Eight bytes at a time are told to be nothing special.
+            while let Some(eight) = bytes[first..].first_chunk()
+                && !any_special(u64::from_ne_bytes(*eight))
+            {
+                first += 8;
+            }
+            let rest = &bytes[first..];
+            let rest = rest.iter().take(8).map(|byte| CLASSES[*byte as usize]);
+            let word = rest.take_while(|class| *class != BLANK);
+            let (length, found) = word.fold((0, 0), |(length, all), class| (length + 1, all | class));
+            classes |= found;
+            first += length;
+            if length < 8 {
                 break;
             }
-            classes |= class;
-            first += 1;
         }
         Words {
             bytes,
@@ -263,6 +289,22 @@ mod tests {
             } => format!("/|{name}|:|{kind}"),
             Line::BadLink => "bad link".to_owned(),
             Line::Unrecognized => "?".to_owned(),
+        }
+    }
+
+    #[test]
+    fn special_bytes_are_found_among_eight() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut eight = *b"/a!\xff?<~0";
+                eight[place] = byte;
+                let is_special = CLASSES[byte as usize] != 0 || byte < b' ';
+                assert_eq!(
+                    any_special(u64::from_ne_bytes(eight)),
+                    is_special,
+                    "{byte} {place}"
+                );
+            }
         }
     }
 

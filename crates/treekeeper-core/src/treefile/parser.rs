@@ -258,7 +258,7 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
             path_bytes,
         };
         if let Some(kind) = kind {
-            let key = Key::value("type");
+            let key = Key::new("type", Kind::Value);
             let _ = self.indents.here().properties.add(key, at);
             let value = self.sink.text(key, kind);
             self.sink.property(index, key, value, at);
@@ -301,7 +301,7 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
             let at = content.end() - target.len();
             self.report.bad_target(at..content.end(), character);
         }
-        let key = Key { name, kind };
+        let key = Key::new(name, kind);
         if let Some(node) = self.owner(content, key) {
             let value = self.sink.text(key, target);
             self.sink.property(node, key, value, content.at as u32);
@@ -311,7 +311,7 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
     fn property(&mut self, content: Content<'a>, name: &'a str, expression: &'a str) {
         let value = self.sink.evaluate(name, expression, &mut self.steps_left);
         let value = value.map_err(|error| self.bad_expression(content, name, expression, error));
-        let key = Key::value(name);
+        let key = Key::new(name, Kind::Value);
         let owner = self.owner(content, key);
         match value {
             Ok(value) => {

@@ -28,18 +28,33 @@ impl Kind {
     }
 }
 
-/// A property's name and how it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A property's name and how it is written; the order is that of the keys as they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key<'a> {
+    /// The first bytes of the stored key as a number, zeros where there are none: most keys differ in them already, and
+    /// numbers are compared faster than bytes.
+    start: u64,
     pub(super) name: &'a str,
     pub(super) kind: Kind,
 }
 
 impl<'a> Key<'a> {
-    /// Returns the key of a property that has a value.
-    pub(super) fn value(name: &'a str) -> Key<'a> {
-        let kind = Kind::Value;
-        Key { name, kind }
+    /// Returns the key of a property that is written so.
+    pub(super) fn new(name: &'a str, kind: Kind) -> Key<'a> {
+        let start = name.as_bytes().first_chunk().copied().unwrap_or_else(|| {
+            let mut start = [0; 8];
+            let stored = name.bytes().chain(kind.suffix().bytes());
+            start
+                .iter_mut()
+                .zip(stored)
+                .for_each(|(byte, stored)| *byte = stored);
+            start
+        });
+        Key {
+            start: u64::from_be_bytes(start),
+            name,
+            kind,
+        }
     }
 
     /// Returns the key as it is stored.
@@ -64,16 +79,25 @@ impl<'a> Key<'a> {
             out.push(b'"');
         }
     }
+}
 
-    /// Compares the keys as they are stored.
-    pub(super) fn stored_order(self, other: Key<'_>) -> Ordering {
-        let (left, right) = (self.name.as_bytes(), other.name.as_bytes());
-        let common = left.len().min(right.len());
-        left[..common].cmp(&right[..common]).then_with(|| {
-            // A suffix counts like the rest of the longer name.
-            let rest = |name: &'_ [u8], kind: Kind| [&name[common..], kind.suffix().as_bytes()].concat();
-            rest(left, self.kind).cmp(&rest(right, other.kind))
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Key<'_>) -> Ordering {
+        self.start.cmp(&other.start).then_with(|| {
+            let (left, right) = (self.name.as_bytes(), other.name.as_bytes());
+            let common = left.len().min(right.len());
+            left[..common].cmp(&right[..common]).then_with(|| {
+                // A suffix counts like the rest of the longer name.
+                let left = left[common..].iter().chain(self.kind.suffix().as_bytes());
+                left.cmp(right[common..].iter().chain(other.kind.suffix().as_bytes()))
+            })
         })
+    }
+}
+
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Key<'_>) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -150,5 +174,39 @@ impl<'a> Sink<'a> for FileNodes {
         }
         let key = key.text();
         properties.push(FileProperty { key, value, at });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_ordered_as_they_are_stored() {
+        let names = [
+            "",
+            "a",
+            "a\u{1f}",
+            "a!",
+            "a-",
+            "ab",
+            "abcdef",
+            "abcdefg",
+            "abcdefgh",
+            "abcdefghi",
+            "\u{e9}",
+        ];
+        let kinds = [Kind::Value, Kind::Symlink, Kind::PropertyLink];
+        let keys = names.map(|name| kinds.map(|kind| Key::new(name, kind)));
+        for left in keys.as_flattened() {
+            for right in keys.as_flattened() {
+                assert_eq!(
+                    left.cmp(right),
+                    left.text().cmp(&right.text()),
+                    "{left:?} {right:?}"
+                );
+                assert_eq!(left == right, left.cmp(right).is_eq(), "{left:?} {right:?}");
+            }
+        }
     }
 }

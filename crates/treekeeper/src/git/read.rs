@@ -21,6 +21,8 @@ use super::text::{escape, escape_bytes};
 const DEPTH_MAX: usize = 64;
 /// What `cat-file` prints around a blob, at most: an id, the type, the size, two ends of lines.
 const FRAME_BYTES_MAX: u64 = 128;
+/// From which size on git streams a blob.
+const STREAMED: &str = "core.bigFileThreshold=256k";
 
 /// The repository's own settings, which may stand beside the tree files.
 pub const SETTINGS_FILE: &str = "treekeeper.toml";
@@ -183,7 +185,8 @@ impl Mirror {
             .sum();
         let mut blobs = Blobs::new(files, sink);
         let finished = self.stream(
-            ["cat-file", "--batch", "--buffer"],
+            // What is no difference to another object is printed while it is inflated, not after.
+            ["-c", STREAMED, "cat-file", "--batch", "--buffer"],
             Input::Bytes(ids.into_bytes()),
             total,
             &mut |bytes| blobs.take(bytes),

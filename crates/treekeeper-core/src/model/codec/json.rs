@@ -96,6 +96,12 @@ fn plain_run(text: &[u8]) -> usize {
     {
         run += 8;
     }
+    if let Some(last) = text.last_chunk::<8>()
+        && run + 8 > text.len()
+        && are_plain(u64::from_ne_bytes(*last))
+    {
+        return text.len();
+    }
     let rest = text[run..].iter();
     run + rest.take_while(|byte| PLAIN[**byte as usize]).count()
 }

@@ -16,6 +16,13 @@ pub struct Piece {
     steps: usize,
 }
 
+impl Piece {
+    /// Returns the names of what it desires.
+    pub fn outline(&self) -> Tree<()> {
+        self.tree.outline()
+    }
+}
+
 /// A file in pieces, in their order.
 #[derive(Debug)]
 pub struct PiecedFile {

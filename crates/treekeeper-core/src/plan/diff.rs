@@ -110,11 +110,12 @@ struct Differ<'a> {
 
 /// What the walk meets next.
 enum Step {
-    /// A node of both trees.
+    /// A node of both trees, and whether its data are the same bytes.
     Both {
         desired: NodeId,
         live: NodeId,
         scope: RootScope,
+        is_same: bool,
     },
     /// A node, and so a subtree, that is only desired.
     Desired(NodeId),
@@ -149,6 +150,7 @@ impl Differ<'_> {
                 desired,
                 live,
                 scope: scope?,
+                is_same: self.is_same(desired, live),
             },
             (Some(desired), None) => Step::Desired(desired),
             (None, Some(live)) if trims => Step::Extra(live),
@@ -161,8 +163,13 @@ impl Differ<'_> {
     fn walk(&mut self, mut stack: Vec<Step>) {
         while let Some(step) = stack.pop() {
             match step {
-                Step::Both { desired, live, scope } => {
-                    self.compare_data(desired, live);
+                Step::Both {
+                    desired,
+                    live,
+                    scope,
+                    is_same,
+                } => {
+                    self.compare_data(desired, live, is_same);
                     self.push_children(desired, live, Some(scope), &mut stack);
                 }
                 Step::Desired(id) => self.create(id, &mut stack),
@@ -186,10 +193,6 @@ impl Differ<'_> {
         stack: &mut Vec<Step>,
     ) {
         let (wanted, found) = (self.desired.tree.children(desired), self.live.children(live));
-        // Most nodes are leaves on both sides, and nothing more of them needs to be looked at.
-        if wanted.is_empty() && found.is_empty() {
-            return;
-        }
         let mut creates = false;
         let ephemeral = self.live.content(live).ephemeral_owner.is_some();
         let trims = self.trims(desired, live, scope);
@@ -206,8 +209,21 @@ impl Differ<'_> {
             let found = if order.is_le() { found.next() } else { None };
             match (wanted, found) {
                 (Some(desired), Some(live)) => {
+                    // The bytes are compared here: siblings lie beside each other, and a processor that needs nothing
+                    // of one to go on with the next waits for the memory of several at once.
+                    let is_same = self.is_same(desired, live);
+                    if is_same && self.are_leaves(desired, live) && !self.live_parents.contains(&desired) {
+                        self.plan.managed += 1;
+                        self.plan.unchanged += 1;
+                        continue;
+                    }
                     let scope = scope.unwrap_or_else(|| self.scope(desired));
-                    stack.push(Step::Both { desired, live, scope });
+                    stack.push(Step::Both {
+                        desired,
+                        live,
+                        scope,
+                        is_same,
+                    });
                 }
                 (Some(desired), None) if ephemeral => stack.push(Step::Blocked {
                     desired,
@@ -246,14 +262,22 @@ impl Differ<'_> {
         }
     }
 
-    fn compare_data(&mut self, desired: NodeId, live: NodeId) {
+    fn is_same(&self, desired: NodeId, live: NodeId) -> bool {
+        *self.desired.tree.content(desired).data == *self.live.content(live).data
+    }
+
+    fn are_leaves(&self, desired: NodeId, live: NodeId) -> bool {
+        self.desired.tree.children(desired).is_empty() && self.live.children(live).is_empty()
+    }
+
+    fn compare_data(&mut self, desired: NodeId, live: NodeId, is_same: bool) {
         if self.live_parents.contains(&desired) {
             return;
         }
         self.plan.managed += 1;
         let (new, old) = (&self.desired.tree.content(desired).data, self.live.content(live));
         // Nearly always the bytes are equal; only where they are not is their meaning worth decoding.
-        if **new == *old.data || decode(new) == decode(&old.data) {
+        if is_same || decode(new) == decode(&old.data) {
             self.plan.unchanged += 1;
             return;
         }

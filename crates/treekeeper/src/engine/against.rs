@@ -38,7 +38,7 @@ fn perform(
         }
         Request::Relate { deployed, target } => Answer::Relation(repository.relation(deployed, target)?),
         Request::ReadFiles { revision, rules, .. } => {
-            repository.read_desired(revision, rules, &Arc::default())?
+            repository.read_desired(revision, rules, &Arc::default(), &Arc::default())?
         }
         Request::Observe(scope) => {
             let live = snapshot.observe(&scope.subtrees).map_err(|lacking| {

@@ -2,11 +2,13 @@
 //!
 //! A look that failed is as good as none: it is taken again when its time has come, and tells then what is wrong.
 
+use std::sync::Arc;
+
 use tokio::task::JoinHandle;
-use treekeeper_core::model::LiveTree;
+use treekeeper_core::model::{LiveNode, LiveTree, Tree};
 use treekeeper_core::operation::Scope;
 
-use crate::zk::{self, ReadMethod, Session};
+use crate::zk::{self, Hints, ReadMethod, Session};
 
 /// A look that is being taken. Dropping it ends it.
 pub(super) struct Early {
@@ -16,12 +18,22 @@ pub(super) struct Early {
 
 impl Early {
     /// Begins to read `scope`, unless there is nothing in it.
-    pub(super) fn begin(session: &Session, scope: Scope, method: ReadMethod) -> Option<Early> {
+    pub(super) fn begin(
+        session: &Session,
+        scope: Scope,
+        method: ReadMethod,
+        hints: &Arc<Hints>,
+    ) -> Option<Early> {
         if scope == Scope::default() {
             return None;
         }
-        let (session, wanted) = (session.clone(), scope.clone());
-        let reading = tokio::spawn(async move { zk::observe(&session, &wanted, method).await.ok() });
+        let (session, wanted, hints) = (session.clone(), scope.clone(), Arc::clone(hints));
+        let reading = tokio::spawn(async move {
+            let tree = Tree::new(LiveNode::unread());
+            zk::observe_more(&session, tree, &wanted, method, &hints)
+                .await
+                .ok()
+        });
         Some(Early { scope, reading })
     }
 

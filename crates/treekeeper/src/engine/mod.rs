@@ -25,7 +25,7 @@ pub use source::{RepositorySource, failure};
 
 use early::Early;
 
-use crate::zk::{self, Amount, HeldLock, ReadMethod, Session, SessionOptions, ZkError};
+use crate::zk::{self, Amount, HeldLock, Hints, ReadMethod, Session, SessionOptions, ZkError};
 
 /// What an operation needs of the world.
 pub struct World {
@@ -57,6 +57,7 @@ pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&E
         world,
         lock: HeldLock::default(),
         early: None,
+        hints: Arc::default(),
         expected: None,
     };
     let mut answer = Answer::Done;
@@ -87,6 +88,8 @@ struct Driver {
     lock: HeldLock,
     /// What was read of the tree before it was asked for.
     early: Option<Early>,
+    /// What the files say, until the tree is read.
+    hints: Arc<Hints>,
     /// How many znodes the files desire.
     expected: Option<usize>,
 }
@@ -171,14 +174,17 @@ impl Driver {
             true => Arc::clone(&self.world.session.progress),
             false => Arc::default(),
         };
-        let read = self.repository()?.read_desired(revision, rules, &progress)?;
+        let hints = Arc::clone(&self.hints);
+        let read = self
+            .repository()?
+            .read_desired(revision, rules, &progress, &hints)?;
         Ok(self.with_expected(read))
     }
 
     /// Begins to read what will most likely be asked for, unless that is done already.
     fn read_early(&mut self, scope: Scope) {
         if !self.early.as_ref().is_some_and(|early| early.is_of(&scope)) {
-            self.early = Early::begin(&self.session, scope, self.world.read_method);
+            self.early = Early::begin(&self.session, scope, self.world.read_method, &self.hints);
         }
     }
 
@@ -220,7 +226,9 @@ impl Driver {
             subtrees: without(&scope.subtrees, &known.subtrees),
             nodes: without(&scope.nodes, &known.nodes),
         };
-        zk::observe_more(&self.session, tree, &missing, self.world.read_method).await
+        let read = zk::observe_more(&self.session, tree, &missing, self.world.read_method, &self.hints).await;
+        self.hints.clear();
+        read
     }
 
     fn repository(&mut self) -> Result<&mut RepositorySource, Failure> {

@@ -10,10 +10,10 @@ use std::thread::{self, JoinHandle};
 
 use treekeeper_core::layer::{Piece, PiecedFile, Rules, join_pieces, may_be_pieced, read_piece};
 use treekeeper_core::model::DesiredTree;
-use treekeeper_core::treefile::Cutter;
+use treekeeper_core::treefile::{Cutter, PIECE_BYTES};
 
 use crate::git::FileSink;
-use crate::zk::{Amount, Progress};
+use crate::zk::{Amount, Hints, Progress};
 
 /// The most threads that read pieces.
 const THREADS_MAX: usize = 8;
@@ -36,6 +36,7 @@ type Read = Vec<(usize, usize, Piece)>;
 pub struct PieceReader {
     rules: Arc<Rules>,
     progress: Arc<Progress>,
+    hints: Arc<Hints>,
     threads: usize,
     names: Vec<String>,
     sizes: Vec<usize>,
@@ -50,12 +51,13 @@ pub struct PieceReader {
 }
 
 impl PieceReader {
-    /// Returns a reader without anything to read.
-    pub fn new(rules: Arc<Rules>, progress: Arc<Progress>) -> PieceReader {
+    /// Returns a reader without anything to read, which adds to `hints` what it has read.
+    pub fn new(rules: Arc<Rules>, progress: Arc<Progress>, hints: Arc<Hints>) -> PieceReader {
         let threads = thread::available_parallelism().map_or(1, |count| count.get().min(THREADS_MAX));
         PieceReader {
             rules,
             progress,
+            hints,
             threads,
             names: Vec::new(),
             sizes: Vec::new(),
@@ -97,12 +99,9 @@ impl PieceReader {
         self.jobs = Some(jobs);
         self.gave_up = Arc::default();
         let spawn = |_| {
-            let (waiting, rules, gave_up) = (
-                Arc::clone(&waiting),
-                Arc::clone(&self.rules),
-                Arc::clone(&self.gave_up),
-            );
-            thread::spawn(move || work(&waiting, &rules, &gave_up))
+            let (waiting, rules) = (Arc::clone(&waiting), Arc::clone(&self.rules));
+            let (gave_up, hints) = (Arc::clone(&self.gave_up), Arc::clone(&self.hints));
+            thread::spawn(move || work(&waiting, &rules, &gave_up, &hints))
         };
         self.workers = (0..self.threads).map(spawn).collect();
     }
@@ -178,19 +177,27 @@ impl FileSink for PieceReader {
         if self.has_given_up() {
             return self.rest.clear();
         }
-        self.rest.extend_from_slice(bytes);
-        while self.rest.len() >= self.cutter.wanted() {
-            if let Some(length) = self.cutter.cut(&self.rest) {
-                let after = self.rest.split_off(length);
-                let piece = std::mem::replace(&mut self.rest, after);
-                self.send(piece);
+        let mut bytes = bytes;
+        while !bytes.is_empty() {
+            // No more than a look needs: what is behind a cut is copied.
+            let missing = self.cutter.wanted().saturating_sub(self.rest.len());
+            let (now, later) = bytes.split_at(missing.min(bytes.len()));
+            self.rest.reserve(missing.min(PIECE_BYTES));
+            self.rest.extend_from_slice(now);
+            bytes = later;
+            while self.rest.len() >= self.cutter.wanted() {
+                if let Some(length) = self.cutter.cut(&self.rest) {
+                    let after = self.rest.split_off(length);
+                    let piece = std::mem::replace(&mut self.rest, after);
+                    self.send(piece);
+                }
             }
         }
     }
 }
 
 /// Reads pieces until there will be no more.
-fn work(waiting: &Mutex<Receiver<Job>>, rules: &Rules, gave_up: &AtomicBool) -> Read {
+fn work(waiting: &Mutex<Receiver<Job>>, rules: &Rules, gave_up: &AtomicBool, hints: &Hints) -> Read {
     let mut read = Vec::new();
     loop {
         // Nobody panics while he holds it.
@@ -200,7 +207,10 @@ fn work(waiting: &Mutex<Receiver<Job>>, rules: &Rules, gave_up: &AtomicBool) -> 
             continue;
         }
         match read_piece(&job.text, job.file_bytes, rules) {
-            Some(piece) => read.push((job.file, job.place, piece)),
+            Some(piece) => {
+                hints.add(piece.outline());
+                read.push((job.file, job.place, piece));
+            }
             None => gave_up.store(true, Ordering::Relaxed),
         }
     }
@@ -221,7 +231,7 @@ mod tests {
     }
 
     fn read(files: &[(&str, &str)], portion: usize) -> Option<(Vec<String>, DesiredTree)> {
-        let mut reader = PieceReader::new(Arc::default(), Arc::default());
+        let mut reader = PieceReader::new(Arc::default(), Arc::default(), Arc::default());
         let sizes: Vec<_> = files.iter().map(|(name, text)| (*name, text.len())).collect();
         // As if the mirror had been damaged: what was taken before does not count.
         if reader.begin(&sizes) {

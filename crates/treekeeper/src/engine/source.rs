@@ -13,7 +13,7 @@ use treekeeper_core::treefile::SourceFile;
 use super::pieces::PieceReader;
 use super::settings::{SettingsApart, protected};
 use crate::git::{Blamed, GitError, GitOptions, Mirror, ReadLimits, SETTINGS_FILE};
-use crate::zk::Progress;
+use crate::zk::{Hints, Progress};
 
 /// How long a look waits for the remote.
 const LOOK_FETCH_MAX: Duration = Duration::from_secs(10);
@@ -131,6 +131,8 @@ impl RepositorySource {
 
     /// Returns what the tree files at `revision` desire, with their names, if nothing is wrong with them; else the files.
     ///
+    /// What the files name is added to `hints` as they are read.
+    ///
     /// # Errors
     /// As [`RepositorySource::read`].
     pub fn read_desired(
@@ -138,8 +140,9 @@ impl RepositorySource {
         revision: &Revision,
         rules: &Arc<Rules>,
         progress: &Arc<Progress>,
+        hints: &Arc<Hints>,
     ) -> Result<Answer, Failure> {
-        let mut reader = PieceReader::new(Arc::clone(rules), Arc::clone(progress));
+        let mut reader = PieceReader::new(Arc::clone(rules), Arc::clone(progress), Arc::clone(hints));
         let mut sink = SettingsApart::new(&mut reader);
         let limits = self.limits.clone();
         self.mirror_with(revision)?

@@ -9,8 +9,11 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 
-/// As much as a pipe holds.
-const BUFFER_BYTES: usize = 64 << 10;
+/// Read at once.
+const BUFFER_BYTES: usize = 256 << 10;
+/// As much as a pipe may hold for any user: the fuller it gets, the less often the two ends wait for each other.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: usize = 1 << 20;
 
 /// What came of a child's pipes.
 pub(super) enum Event<'a> {
@@ -49,6 +52,11 @@ impl Pipes {
             told: 0,
             buffer: vec![0; BUFFER_BYTES],
         };
+        #[cfg(target_os = "linux")]
+        if let Some(stdout) = &pipes.stdout {
+            // What is refused stays as it was made.
+            let _ = rustix::pipe::fcntl_setpipe_size(stdout, PIPE_BYTES);
+        }
         // The child has ends of its own, which go on blocking.
         pipes
             .stdin

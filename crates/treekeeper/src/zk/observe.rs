@@ -4,17 +4,20 @@
 //! caught by the data version that every write carries. No `sync` is sent: it hung on 3.8.0 (ZOOKEEPER-4537); taking
 //! the lock on the same session is the barrier.
 
+mod family;
+mod request;
+
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use treekeeper_core::model::{
-    DataVersion, LiveNode, LiveTree, NodeId, PieceBuilder, SharedBytes, Tree, ZnodePath, Zxid, decode,
-};
+use treekeeper_core::model::{DataVersion, LiveNode, LiveTree, NodeId, SharedBytes, Tree, ZnodePath, Zxid};
 use treekeeper_core::operation::Scope;
-use treekeeper_core::plan::{Change, Plan};
-use zookeeper_client::{Error, MultiReadResult, Stat};
+use zookeeper_client::Stat;
 
+use self::family::{Families, Verdict};
+use self::request::{Batch, BatchError, Found, Parent, Pending, What, read_batch, read_one};
+use super::hints::{Hint, Hints};
 use super::{Session, ZkError};
 
 /// Returns the names of the top-level znodes, sorted.
@@ -56,54 +59,16 @@ const SINGLES_IN_FLIGHT_MAX: usize = 64;
 const OPERATION_BYTES: usize = 14;
 /// Bytes of paths in one request; a server drops the connection at 1,048,575 bytes.
 const REQUEST_BYTES_MAX: usize = 512 * 1024;
-/// Changes read back at once: their nodes are held beside the plan.
-const READ_BACK_MAX: usize = 10 * BATCH_OPERATIONS_MAX;
 /// Bytes that one reply should not exceed, by the mean size of what came before.
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Something still to be read.
-struct Pending {
-    node: NodeId,
-    what: What,
-}
-
-/// What one request asks for, with the paths spelled: a request that was lost is made again.
-struct Batch {
-    pending: Vec<Pending>,
-    /// One after the other.
-    paths: String,
-    /// Where each ends.
-    ends: Vec<usize>,
-}
-
-impl Batch {
-    /// Returns everything to be read, with its path.
-    fn iter(&self) -> impl Iterator<Item = (&Pending, &str)> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        let paths = starts
-            .zip(&self.ends)
-            .map(|(start, end)| &self.paths[*start..*end]);
-        self.pending.iter().zip(paths)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    Data { descend: bool },
-    Children,
-}
-
-enum Found {
-    Data(SharedBytes, Stat),
-    Children(Vec<String>),
-    Gone,
-}
 
 struct Reader<'a> {
     session: &'a Session,
     method: ReadMethod,
+    hints: &'a Hints,
     tree: LiveTree,
     pending: VecDeque<Pending>,
+    families: Families,
     /// Mean bytes of an answer so far, for the size of the next batch.
     answer_bytes: usize,
     /// The soonest answer to a batch.
@@ -115,10 +80,11 @@ struct Reader<'a> {
 /// # Errors
 /// NoAuth on any node in the scope, a lost session, the request deadline.
 pub async fn observe(session: &Session, scope: &Scope, method: ReadMethod) -> Result<LiveTree, ZkError> {
-    observe_more(session, Tree::new(LiveNode::unread()), scope, method).await
+    let tree = Tree::new(LiveNode::unread());
+    observe_more(session, tree, scope, method, &Hints::default()).await
 }
 
-/// Reads what `scope` names into `tree`, which holds nothing of it yet.
+/// Reads what `scope` names into `tree`, which holds nothing of it yet; what `hints` tell rightly takes fewer requests.
 ///
 /// # Errors
 /// As [`observe`].
@@ -127,12 +93,15 @@ pub async fn observe_more(
     tree: LiveTree,
     scope: &Scope,
     method: ReadMethod,
+    hints: &Hints,
 ) -> Result<LiveTree, ZkError> {
     let mut reader = Reader {
         session,
         method,
+        hints,
         tree,
         pending: VecDeque::new(),
+        families: Families::default(),
         answer_bytes: 256,
         soonest: None,
     };
@@ -158,6 +127,7 @@ impl Reader<'_> {
         self.pending.push_back(Pending {
             node: at,
             what: What::Data { descend },
+            hint: None,
         });
     }
 
@@ -278,7 +248,11 @@ impl Reader<'_> {
 
     /// Puts what was found into the tree and queues what it calls for.
     fn take(&mut self, pending: Pending, found: Found) {
-        let Pending { node, what } = pending;
+        let Pending { node, what, hint } = pending;
+        let czxid = match &found {
+            Found::Data(_, stat) => Some(stat.czxid),
+            Found::Children(_) | Found::Gone => None,
+        };
         match found {
             Found::Gone => {
                 if node != self.tree.root() {
@@ -287,170 +261,80 @@ impl Reader<'_> {
             }
             Found::Data(data, stat) => {
                 self.answer_bytes = (self.answer_bytes * 15 + data.len() + 90) / 16;
-                let has_children = stat.num_children > 0;
-                *self.tree.content_mut(node) = LiveNode {
-                    data,
-                    version: DataVersion(stat.version),
-                    czxid: Zxid(stat.czxid),
-                    mzxid: Zxid(stat.mzxid),
-                    mtime_ms: stat.mtime,
-                    ephemeral_owner: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
-                };
-                if has_children && what == (What::Data { descend: true }) {
-                    self.pending.push_back(Pending {
-                        node,
-                        what: What::Children,
-                    });
+                let (children, pzxid) = (stat.num_children, stat.pzxid);
+                self.set(node, data, &stat);
+                if children > 0 && what != (What::Data { descend: false }) {
+                    self.descend(node, children, pzxid, hint);
                 }
             }
-            Found::Children(mut names) => {
-                names.sort_unstable();
-                for name in names {
-                    let child = self.tree.add(node, name, LiveNode::unread());
-                    self.pending.push_back(Pending {
-                        node: child,
-                        what: What::Data { descend: true },
-                    });
-                }
-            }
+            Found::Children(names) => self.list(node, names, hint.as_ref()),
+        }
+        let parent = self.tree.parent(node);
+        if what == What::Guess && self.families.answer(parent, czxid) == Verdict::Wrong {
+            self.ask_for_children(parent, None);
         }
     }
-}
 
-/// The path of the parent of the node that was spelled last: the next one is most likely its sibling.
-#[derive(Default)]
-struct Parent {
-    node: Option<NodeId>,
-    path: String,
-}
-
-impl Parent {
-    /// Appends the path of a node to `text`.
-    fn spell(&mut self, tree: &LiveTree, node: NodeId, text: &mut String) {
-        if node == tree.root() {
-            return tree.spell(node, text);
-        }
-        let parent = tree.parent(node);
-        if self.node != Some(parent) {
-            self.node = Some(parent);
-            self.path.clear();
-            if parent != tree.root() {
-                tree.spell(parent, &mut self.path);
-            }
-        }
-        text.push_str(&self.path);
-        text.push('/');
-        text.push_str(tree.name(node));
+    fn set(&mut self, node: NodeId, data: SharedBytes, stat: &Stat) {
+        *self.tree.content_mut(node) = LiveNode {
+            data,
+            version: DataVersion(stat.version),
+            czxid: Zxid(stat.czxid),
+            mzxid: Zxid(stat.mzxid),
+            mtime_ms: stat.mtime,
+            ephemeral_owner: (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner),
+        };
     }
-}
 
-enum BatchError {
-    /// The server does not know multi-reads.
-    Unknown,
-    Other(ZkError),
-}
+    /// Queues the children of a node: guessed ones, if as many are expected as there are.
+    fn descend(&mut self, node: NodeId, children: i32, pzxid: i64, hint: Option<Hint>) {
+        let hint = hint.or_else(|| self.hints.find(&self.tree, node));
+        let hint = match hint {
+            Some(hint) if usize::try_from(children) == Ok(hint.count()) => hint,
+            hint => return self.ask_for_children(node, hint),
+        };
+        self.families.add(node, hint.count(), pzxid);
+        for (name, hint) in hint.children() {
+            let node = self.tree.add(node, name, LiveNode::unread());
+            self.pending.push_back(Pending {
+                node,
+                what: What::Guess,
+                hint: Some(hint),
+            });
+        }
+    }
 
-/// What a batch found, and how long its answer took.
-type Answered = (Vec<Found>, Duration);
-
-async fn read_batch(session: &Session, batch: Batch) -> (Batch, Result<Answered, BatchError>) {
-    let begin = Instant::now();
-    let result = try_batch(session, &batch).await;
-    (batch, result.map(|found| (found, begin.elapsed())))
-}
-
-async fn try_batch(session: &Session, batch: &Batch) -> Result<Vec<Found>, BatchError> {
-    let first = batch.iter().next().map_or("/", |(_, path)| path);
-    let request = || {
-        let mut reader = session.client.new_multi_reader();
-        let queued = batch.iter().try_for_each(|(pending, path)| match pending.what {
-            What::Data { .. } => reader.add_get_data(path),
-            What::Children => reader.add_get_children(path),
+    fn ask_for_children(&mut self, node: NodeId, hint: Option<Hint>) {
+        self.pending.push_back(Pending {
+            node,
+            what: What::Children,
+            hint,
         });
-        async move {
-            queued?;
-            match reader.commit().await {
-                Err(Error::Unimplemented) => Ok(None),
-                other => other.map(Some),
+    }
+
+    /// Makes these the children of a node, and queues those that were not read yet.
+    fn list(&mut self, node: NodeId, mut names: Vec<String>, hint: Option<&Hint>) {
+        names.sort_unstable();
+        // There are some where a guess was wrong: those that exist stay.
+        for guessed in self.tree.children(node).to_vec() {
+            if names
+                .binary_search_by(|name| (**name).cmp(self.tree.name(guessed)))
+                .is_err()
+            {
+                self.tree.detach(guessed);
             }
         }
-    };
-    let results = session
-        .repeat("reading", first, request)
-        .await
-        .map_err(BatchError::Other)?;
-    let Some(results) = results else {
-        return Err(BatchError::Unknown);
-    };
-    if results.len() != batch.pending.len() {
-        return Err(BatchError::Other(ZkError::Other {
-            action: format!("reading {first}"),
-            reason: format!("{} answers to {} questions", results.len(), batch.pending.len()),
-        }));
-    }
-    let data = results.iter().map(|result| match result {
-        MultiReadResult::Data { data, .. } => data.as_slice(),
-        _ => &[],
-    });
-    // The answers go at once, their data are kept in one piece.
-    let mut builder = PieceBuilder::with_capacity(data.clone().map(<[u8]>::len).sum());
-    let places: Vec<_> = data.map(|data| builder.push(data)).collect();
-    let piece = builder.finish();
-    batch
-        .iter()
-        .zip(results)
-        .zip(places)
-        .map(|(((_, path), result), place)| match result {
-            MultiReadResult::Data { stat, .. } => Ok(Found::Data(piece.part(place), stat)),
-            MultiReadResult::Children { children } => Ok(Found::Children(children)),
-            MultiReadResult::Error { err: Error::NoNode } => Ok(Found::Gone),
-            MultiReadResult::Error { err } => Err(BatchError::Other(ZkError::of("reading", path, &err))),
-            _ => Err(BatchError::Unknown),
-        })
-        .collect()
-}
-
-async fn read_one(session: &Session, pending: Pending, path: String) -> Result<(Pending, Found), ZkError> {
-    let found = match pending.what {
-        What::Data { .. } => session
-            .repeat("reading", &path, || session.client.get_data(&path))
-            .await
-            .map(|(data, stat)| Found::Data(data.into(), stat)),
-        What::Children => session
-            .repeat("reading", &path, || session.client.list_children(&path))
-            .await
-            .map(Found::Children),
-    };
-    match found {
-        Ok(found) => Ok((pending, found)),
-        Err(ZkError::NoNode(_)) => Ok((pending, Found::Gone)),
-        Err(error) => Err(error),
-    }
-}
-
-/// Reads every node that the plan changed and returns the paths of those that are not as it left them.
-pub async fn differing(session: &Session, plan: &Plan) -> Result<Vec<ZnodePath>, ZkError> {
-    let mut differing = Vec::new();
-    for changes in plan.changes.chunks(READ_BACK_MAX) {
-        differing.extend(differing_of(session, changes).await?);
-    }
-    Ok(differing)
-}
-
-async fn differing_of(session: &Session, changes: &[Change]) -> Result<Vec<ZnodePath>, ZkError> {
-    let scope = Scope {
-        subtrees: Vec::new(),
-        nodes: changes.iter().map(|change| change.path().clone()).collect(),
-    };
-    let live_tree = observe(session, &scope, ReadMethod::Batched).await?;
-    let is_as_planned = |change: &Change| {
-        let live = live_tree.find(change.path()).map(|node| live_tree.content(node));
-        match (change.data(), live) {
-            (None, live) => live.is_none(),
-            (Some(_), None) => false,
-            (Some(planned), Some(live)) => *planned == *live.data || decode(planned) == decode(&live.data),
+        for name in names {
+            if self.tree.child(node, &name).is_some() {
+                continue;
+            }
+            let hint = hint.and_then(|hint| hint.child(&name));
+            let child = self.tree.add(node, name, LiveNode::unread());
+            self.pending.push_back(Pending {
+                node: child,
+                what: What::Data { descend: true },
+                hint,
+            });
         }
-    };
-    let differing = changes.iter().filter(|change| !is_as_planned(change));
-    Ok(differing.map(|change| change.path().clone()).collect())
+    }
 }

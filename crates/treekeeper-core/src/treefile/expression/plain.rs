@@ -49,7 +49,7 @@ impl Plain<'_> {
     pub(super) fn to_value(&self) -> Value {
         match self {
             Plain::Scalar(scalar) => scalar.to_value(),
-            Plain::List(items) => Value::Array(items.iter().map(Scalar::to_value).collect()),
+            Plain::List(items) => Value::Array(items.iter().map(|item| item.to_value()).collect()),
             Plain::Dict(entries) => {
                 let entry = |(key, value): &(&str, Scalar<'_>)| (Text::from(*key), value.to_value());
                 Value::Object(entries.iter().map(entry).collect())
@@ -61,19 +61,19 @@ impl Plain<'_> {
     pub(super) fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             Plain::Scalar(scalar) => scalar.write_json(out),
-            Plain::List(items) => json::write_array(items, out, Scalar::write_json),
+            Plain::List(items) => json::write_array(items, out, |item, out| item.write_json(out)),
             Plain::Dict(entries) => json::write_object(
                 entries.iter().map(|(key, value)| (key.as_bytes(), value)),
                 out,
-                Scalar::write_json,
+                |value, out| value.write_json(out),
             ),
         }
     }
 }
 
 impl Scalar<'_> {
-    fn to_value(&self) -> Value {
-        match *self {
+    fn to_value(self) -> Value {
+        match self {
             Scalar::Null => Value::Null,
             Scalar::Bool(value) => Value::Bool(value),
             Scalar::Int(number) => Value::Int(number),
@@ -82,8 +82,8 @@ impl Scalar<'_> {
         }
     }
 
-    fn write_json(&self, out: &mut Vec<u8>) {
-        match *self {
+    fn write_json(self, out: &mut Vec<u8>) {
+        match self {
             Scalar::Null => json::write_null(out),
             Scalar::Bool(value) => json::write_bool(value, out),
             Scalar::Int(number) => json::write_int(number, out),

@@ -21,9 +21,16 @@ use treekeeper_core::treefile::{FileTree, ParseLimits, SourceFile, canonical, pa
 const LIMIT: &str = "TK0213";
 
 /// A tree file: every diagnostic lies in the file and renders as safe text; what is right has a canonical form, which
-/// means the same and is its own canonical form.
+/// means the same and is its own canonical form; read in pieces it desires what it desires as a whole.
 pub fn tree_file(bytes: &[u8]) {
     let (tree, diagnostics) = parse(source(bytes), &ParseLimits::default());
+    if diagnostics.is_empty() {
+        let rules = Rules::default();
+        let whole = layer::merge(vec![tree.clone()], rules.overlay, &rules.layer_limits).ok();
+        let (pieced, found) = layer::read(&[source(bytes)], &rules);
+        let pieced = pieced.filter(|_| found.is_empty());
+        assert_eq!(pieced.as_ref().map(stored), whole.as_ref().map(stored));
+    }
     for diagnostic in &diagnostics {
         for label in std::iter::once(&diagnostic.primary).chain(&diagnostic.secondary) {
             assert!(label.span.start <= label.span.end && label.span.end <= bytes.len());
@@ -58,6 +65,13 @@ fn source(bytes: &[u8]) -> Arc<SourceFile> {
         name: "t.zk".to_owned(),
         bytes: bytes.to_vec(),
     })
+}
+
+/// Returns every node with its data.
+fn stored(desired: &DesiredTree) -> Vec<String> {
+    let tree = &desired.tree;
+    let node = |id| format!("{} {:?}", tree.path(id), tree.content(id).data);
+    tree.walk().map(node).collect()
 }
 
 fn meaning(tree: &FileTree) -> String {

@@ -62,12 +62,23 @@ const REQUEST_BYTES_MAX: usize = 512 * 1024;
 /// Bytes that one reply should not exceed, by the mean size of what came before.
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// A node that has children.
+struct Below {
+    node: NodeId,
+    /// How many, and the transaction that last changed which; unknown where a guess was wrong.
+    family: Option<(usize, i64)>,
+    /// What is expected there.
+    hint: Option<Hint>,
+}
+
 struct Reader<'a> {
     session: &'a Session,
     method: ReadMethod,
     hints: &'a Hints,
     tree: LiveTree,
     pending: VecDeque<Pending>,
+    /// Nodes whose children are not known; asked for last, since hints may still be coming.
+    parents: VecDeque<Below>,
     families: Families,
     /// Mean bytes of an answer so far, for the size of the next batch.
     answer_bytes: usize,
@@ -101,6 +112,7 @@ pub async fn observe_more(
         hints,
         tree,
         pending: VecDeque::new(),
+        parents: VecDeque::new(),
         families: Families::default(),
         answer_bytes: 256,
         soonest: None,
@@ -146,10 +158,7 @@ impl Reader<'_> {
     async fn run_batched(&mut self) -> Result<(), BatchError> {
         let mut in_flight = FuturesUnordered::new();
         loop {
-            // A part batch waits for company unless nothing else is on its way.
-            while (in_flight.is_empty() && !self.pending.is_empty())
-                || (in_flight.len() < self.in_flight_max() && self.pending.len() >= self.batch_operations())
-            {
+            while self.has_batch(in_flight.len()) {
                 let batch = self.next_batch();
                 in_flight.push(read_batch(self.session, batch));
             }
@@ -178,6 +187,15 @@ impl Reader<'_> {
         }
     }
 
+    /// Tells whether to send one more batch; a part batch waits for company unless nothing else is on its way.
+    fn has_batch(&self, in_flight: usize) -> bool {
+        let waiting = self.pending.len() + self.parents.len();
+        match in_flight {
+            0 => waiting > 0,
+            some => some < self.in_flight_max() && waiting >= self.batch_operations(),
+        }
+    }
+
     fn in_flight_max(&self) -> usize {
         match self.soonest {
             Some(soonest) if soonest > FAR => FAR_BATCHES_IN_FLIGHT_MAX,
@@ -197,16 +215,37 @@ impl Reader<'_> {
         (REPLY_BYTES_MAX / self.answer_bytes.max(1)).clamp(8, BATCH_OPERATIONS_MAX)
     }
 
+    /// Takes the next thing to be read out of the queues.
+    fn next(&mut self) -> Option<Pending> {
+        loop {
+            if let Some(pending) = self.pending.pop_front() {
+                return Some(pending);
+            }
+            let Below { node, family, hint } = self.parents.pop_front()?;
+            let hint = hint.or_else(|| self.hints.find(&self.tree, node));
+            match (family, hint) {
+                (Some((children, pzxid)), Some(hint)) if children == hint.count() => {
+                    self.guess(node, pzxid, &hint);
+                }
+                (_, hint) => {
+                    let what = What::Children;
+                    return Some(Pending { node, what, hint });
+                }
+            }
+        }
+    }
+
     fn next_batch(&mut self) -> Batch {
-        let count = self.batch_operations().min(self.pending.len());
+        let count = self.batch_operations();
+        let room = count.min(self.pending.len() + self.parents.len());
         let mut batch = Batch {
-            pending: Vec::with_capacity(count),
-            paths: String::with_capacity(count * 64),
-            ends: Vec::with_capacity(count),
+            pending: Vec::with_capacity(room),
+            paths: String::with_capacity(room * 64),
+            ends: Vec::with_capacity(room),
         };
         let mut parent = Parent::default();
         while batch.pending.len() < count {
-            let Some(pending) = self.pending.pop_front() else {
+            let Some(pending) = self.next() else {
                 break;
             };
             let end = batch.paths.len();
@@ -228,7 +267,7 @@ impl Reader<'_> {
         let mut in_flight = FuturesUnordered::new();
         loop {
             while in_flight.len() < SINGLES_IN_FLIGHT_MAX {
-                let Some(pending) = self.pending.pop_front() else {
+                let Some(pending) = self.next() else {
                     break;
                 };
                 let mut path = String::new();
@@ -261,17 +300,22 @@ impl Reader<'_> {
             }
             Found::Data(data, stat) => {
                 self.answer_bytes = (self.answer_bytes * 15 + data.len() + 90) / 16;
-                let (children, pzxid) = (stat.num_children, stat.pzxid);
+                let children = usize::try_from(stat.num_children).unwrap_or(0);
                 self.set(node, data, &stat);
                 if children > 0 && what != (What::Data { descend: false }) {
-                    self.descend(node, children, pzxid, hint);
+                    let family = Some((children, stat.pzxid));
+                    self.parents.push_back(Below { node, family, hint });
                 }
             }
             Found::Children(names) => self.list(node, names, hint.as_ref()),
         }
         let parent = self.tree.parent(node);
         if what == What::Guess && self.families.answer(parent, czxid) == Verdict::Wrong {
-            self.ask_for_children(parent, None);
+            self.parents.push_back(Below {
+                node: parent,
+                family: None,
+                hint: None,
+            });
         }
     }
 
@@ -286,13 +330,8 @@ impl Reader<'_> {
         };
     }
 
-    /// Queues the children of a node: guessed ones, if as many are expected as there are.
-    fn descend(&mut self, node: NodeId, children: i32, pzxid: i64, hint: Option<Hint>) {
-        let hint = hint.or_else(|| self.hints.find(&self.tree, node));
-        let hint = match hint {
-            Some(hint) if usize::try_from(children) == Ok(hint.count()) => hint,
-            hint => return self.ask_for_children(node, hint),
-        };
+    /// Queues the expected children of a node, which are as many as it has.
+    fn guess(&mut self, node: NodeId, pzxid: i64, hint: &Hint) {
         self.families.add(node, hint.count(), pzxid);
         for (name, hint) in hint.children() {
             let node = self.tree.add(node, name, LiveNode::unread());
@@ -302,14 +341,6 @@ impl Reader<'_> {
                 hint: Some(hint),
             });
         }
-    }
-
-    fn ask_for_children(&mut self, node: NodeId, hint: Option<Hint>) {
-        self.pending.push_back(Pending {
-            node,
-            what: What::Children,
-            hint,
-        });
     }
 
     /// Makes these the children of a node, and queues those that were not read yet.

@@ -119,7 +119,7 @@ fn a_treekeeper_without_a_fence_is_caught() {
 
 #[test]
 fn a_treekeeper_that_names_the_commit_too_early_is_caught() {
-    expect_caught(Bug::VersionFirst, "I2", |binary| faults(binary, 40, 0));
+    expect_caught(Bug::VersionFirst, "I2", |binary| faults(binary, 80, 0));
 }
 
 #[test]

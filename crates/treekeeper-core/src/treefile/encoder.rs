@@ -3,11 +3,10 @@
 //! Takes only what is plainly right: who gets nothing reads the piece in the longer way (`pieces`), which means the
 //! same.
 
-use std::sync::Arc;
-
 use super::expression::{self, ExpressionError};
+use super::pieces::unreported;
 use super::sink::{Key, Kind, Sink};
-use super::{ParseLimits, SourceFile, parser};
+use super::{ParseLimits, parser};
 use crate::model::{
     DesiredNode, PieceBuilder, SharedBytes, Span, Tree, Value, encode_entries, json, write_json,
 };
@@ -15,14 +14,7 @@ use crate::model::{
 /// Returns what a piece of a `.zk` file (see [`super::pieces`]) desires, and how many of `steps` it took; `None` if
 /// anything is wrong with it, or if a node is written as a path.
 pub fn encode_piece(bytes: &[u8], limits: &ParseLimits, steps: usize) -> Option<(Tree<DesiredNode>, usize)> {
-    let source = Arc::new(SourceFile {
-        name: ".zk".to_owned(),
-        bytes: Vec::new(),
-    });
-    let limits = ParseLimits {
-        diagnostics: 0,
-        ..limits.clone()
-    };
+    let (source, limits) = unreported(limits);
     let (encoder, report, steps_left) =
         parser::read(&source, bytes, &limits, steps, Encoder::new(bytes.len()));
     if !report.is_empty() {

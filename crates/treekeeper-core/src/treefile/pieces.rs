@@ -104,18 +104,24 @@ pub fn pieces(bytes: &[u8]) -> Vec<Range<usize>> {
 ///
 /// Whether each node's properties can be stored is not asked, nor is what only the whole file tells.
 pub fn parse_piece(bytes: &[u8], limits: &ParseLimits, steps: usize) -> Option<(FileTree, usize)> {
-    let source = Arc::new(SourceFile {
-        name: ".zk".to_owned(),
-        bytes: Vec::new(),
-    });
-    let limits = ParseLimits {
-        diagnostics: 0,
-        ..limits.clone()
-    };
+    let (source, limits) = unreported(limits);
     let (FileNodes(nodes), report, steps_left) =
         parser::read(&source, bytes, &limits, steps, FileNodes::new());
     let is_good = report.is_empty();
     is_good.then_some((FileTree { source, nodes }, steps - steps_left))
+}
+
+/// Returns a source and limits for pieces: what is wrong there is counted and not told.
+pub(super) fn unreported(limits: &ParseLimits) -> (Arc<SourceFile>, ParseLimits) {
+    let source = SourceFile {
+        name: ".zk".to_owned(),
+        bytes: Vec::new(),
+    };
+    let limits = ParseLimits {
+        diagnostics: 0,
+        ..limits.clone()
+    };
+    (Arc::new(source), limits)
 }
 
 #[cfg(test)]

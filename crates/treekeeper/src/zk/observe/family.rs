@@ -3,6 +3,7 @@
 //! A node's answer tells how many children it has, and the transaction that last changed which (its pzxid). If that many
 //! guessed names exist and each was created no later than that transaction, each was there at that moment already: what
 //! is deleted and made anew is younger. So they were all of the children, as a listing at that moment would have said.
+//! That a session never sees an older state than it has seen, whichever server answers, is ZooKeeper's promise.
 
 use std::collections::HashMap;
 

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::{LayerLimits, Overlay, Rules, finish, join};
-use crate::model::{DesiredNode, DesiredTree, RESERVED_ROOTS, RootScope, SharedBytes, Tree, ZnodePath};
+use crate::model::{
+    DesiredNode, DesiredTree, Outline, RESERVED_ROOTS, RootScope, SharedBytes, Tree, ZnodePath,
+};
 use crate::treefile::{self, FileTree, ParseLimits};
 
 /// What a piece of a `.zk` file desires.
@@ -18,8 +20,8 @@ pub struct Piece {
 
 impl Piece {
     /// Returns the names of what it desires.
-    pub fn outline(&self) -> Tree<()> {
-        self.tree.outline()
+    pub fn outline(&self) -> Outline {
+        Outline::new(&self.tree)
     }
 }
 

@@ -91,20 +91,6 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Returns the names only.
-    pub fn outline(&self) -> Tree<()> {
-        let nodes = self.nodes.iter().map(|node| Node {
-            name: node.name,
-            parent: node.parent,
-            children: node.children.clone(),
-            content: (),
-        });
-        Tree {
-            nodes: nodes.collect(),
-            names: self.names.clone(),
-        }
-    }
-
     /// Returns one tree of all that is below the roots of `trees`, and `content` at its own; `None` if two of them have
     /// a top-level node of one name.
     pub fn joined(trees: Vec<Tree<T>>, content: T) -> Option<Tree<T>> {

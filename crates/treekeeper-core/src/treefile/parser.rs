@@ -219,7 +219,10 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
             return Flow::GoOn;
         };
         let siblings = self.indents.parent();
-        if let Err(first) = siblings.children.add(name, content.at as u32) {
+        if let Err(first) = siblings
+            .children
+            .add(Key::new(name, Kind::Value), content.at as u32)
+        {
             self.report.duplicate_node(span, name, first as usize);
             return Flow::GoOn;
         }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use treekeeper_core::model::{LiveTree, NodeId, Tree};
+use treekeeper_core::model::{LiveTree, NodeId, Outline};
 
 /// The names in files, filled while these are read, by any thread.
 #[derive(Default)]
@@ -15,15 +15,15 @@ pub struct Hints {
 
 impl Hints {
     /// Adds all that is below the root of `outline`.
-    pub fn add(&self, outline: Tree<()>) {
+    pub fn add(&self, outline: Outline) {
         let outline = Arc::new(outline);
         let mut tops = self.tops();
         for node in outline.children(outline.root()) {
             let hint = Hint {
                 outline: Arc::clone(&outline),
-                node: *node,
+                node,
             };
-            tops.insert(outline.name(*node).into(), hint);
+            tops.insert(outline.name(node).into(), hint);
         }
     }
 
@@ -53,8 +53,8 @@ impl Hints {
 /// What is expected at one node and below.
 #[derive(Clone)]
 pub(super) struct Hint {
-    outline: Arc<Tree<()>>,
-    node: NodeId,
+    outline: Arc<Outline>,
+    node: u32,
 }
 
 impl Hint {
@@ -71,11 +71,11 @@ impl Hint {
 
     /// Returns the names of the expected children, sorted, with what is expected there.
     pub(super) fn children(&self) -> impl Iterator<Item = (&str, Hint)> {
-        let children = self.outline.children(self.node).iter();
-        children.map(|child| (self.outline.name(*child), self.at(*child)))
+        let children = self.outline.children(self.node);
+        children.map(|child| (self.outline.name(child), self.at(child)))
     }
 
-    fn at(&self, node: NodeId) -> Hint {
+    fn at(&self, node: u32) -> Hint {
         let outline = Arc::clone(&self.outline);
         Hint { outline, node }
     }

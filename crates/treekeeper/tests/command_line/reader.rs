@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use treekeeper::zk::{Hints, ReadMethod, Session, SessionOptions, observe_more};
-use treekeeper_core::model::{LiveNode, LiveTree, Tree, ZnodePath};
+use treekeeper_core::model::{LiveNode, LiveTree, Outline, Tree, ZnodePath};
 use treekeeper_core::operation::Scope;
 
 use crate::support::foreign::Foreign;
@@ -55,19 +55,19 @@ fn read_with<const N: usize>(
 
 /// Returns hints of nodes at these paths, parents before children.
 fn hints(paths: &[String]) -> Hints {
-    let mut outline = Tree::new(());
+    let mut tree = Tree::new(());
     for path in paths {
         let path = ZnodePath::parse(path).expect("a path");
-        let mut at = outline.root();
+        let mut at = tree.root();
         for name in path.names() {
-            at = match outline.child(at, name) {
+            at = match tree.child(at, name) {
                 Some(child) => child,
-                None => outline.add(at, name, ()),
+                None => tree.add(at, name, ()),
             };
         }
     }
     let hints = Hints::default();
-    hints.add(outline);
+    hints.add(Outline::new(&tree));
     hints
 }
 

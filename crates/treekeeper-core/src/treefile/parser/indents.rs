@@ -27,7 +27,7 @@ pub(super) struct Open<'a> {
     /// One more than the white space before its lines; 0 is the root's.
     indent: usize,
     pub(super) item: Item,
-    pub(super) children: Siblings<&'a str>,
+    pub(super) children: Siblings<Key<'a>>,
     pub(super) child_names_bytes: usize,
     pub(super) properties: Siblings<Key<'a>>,
 }

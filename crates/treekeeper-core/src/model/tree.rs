@@ -48,33 +48,53 @@ impl<T> Tree<T> {
         tree
     }
 
-    /// Returns a tree of these nodes: the name, the parent and the content of each.
+    /// Returns a tree of these nodes, of each its name and parent, and of their contents; `None` if two children of one
+    /// node have one name. Their order does not matter.
     ///
-    /// A parent is told by its number, from 1 on, and comes before its children; 0 is the root. No two children of one
-    /// node may have one name; their order does not matter.
-    pub fn of_children<'a>(root: T, nodes: impl ExactSizeIterator<Item = (&'a str, u32, T)>) -> Tree<T> {
+    /// A parent is told by its number, from 1 on, and comes before its children; 0 is the root.
+    pub fn of_children(
+        root: T,
+        nodes: &[(&str, u32)],
+        contents: impl IntoIterator<Item = T>,
+    ) -> Option<Tree<T>> {
+        let mut counts = vec![0; nodes.len() + 1];
+        for (_, parent) in nodes {
+            counts[*parent as usize] += 1;
+        }
         let mut tree = Tree::with_capacity(root, nodes.len());
-        for (name, parent, content) in nodes {
+        tree.nodes[0].children.reserve_exact(counts[0]);
+        tree.names
+            .reserve_exact(nodes.iter().map(|(name, _)| name.len()).sum());
+        for (((name, parent), content), children) in nodes.iter().zip(contents).zip(&counts[1..]) {
             let id = NodeId(small(tree.nodes.len()));
-            tree.nodes[parent as usize].children.push(id);
+            tree.nodes[*parent as usize].children.push(id);
             let start = small(tree.names.len());
             tree.names.push_str(name);
             tree.nodes.push(Node {
                 name: (start, small(tree.names.len())),
-                parent: NodeId(parent),
-                children: Vec::new(),
+                parent: NodeId(*parent),
+                children: Vec::with_capacity(*children),
                 content,
             });
         }
-        for id in 0..tree.nodes.len() {
-            let mut children = std::mem::take(&mut tree.nodes[id].children);
-            let in_order = |left: &NodeId, right: &NodeId| tree.name(*left) <= tree.name(*right);
-            if !children.is_sorted_by(in_order) {
-                children.sort_unstable_by(|left, right| tree.name(*left).cmp(tree.name(*right)));
-            }
-            tree.nodes[id].children = children;
+        (0..tree.nodes.len())
+            .all(|node| tree.sort_children(node))
+            .then_some(tree)
+    }
+
+    /// Sorts the children of a node and tells whether no two of them have one name.
+    fn sort_children(&mut self, node: usize) -> bool {
+        if self.nodes[node].children.len() < 2 {
+            return true;
         }
-        tree
+        let mut children = std::mem::take(&mut self.nodes[node].children);
+        let in_order = |left: &NodeId, right: &NodeId| self.name(*left) < self.name(*right);
+        let is_sorted = children.is_sorted_by(in_order) || {
+            children.sort_unstable_by(|left, right| self.name(*left).cmp(self.name(*right)));
+            children.is_sorted_by(in_order)
+        };
+        self.nodes[node].children = children;
+        is_sorted
     }
 
     /// Returns the same nodes with other contents.

@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 /// Returns what a piece of a `.zk` file (see [`super::pieces`]) desires, and how many of `steps` it took; `None` if
-/// anything is wrong with it, or if a node is written as a path.
+/// anything is wrong with it, a name that stands twice too, or if a node is written as a path.
 pub fn encode_piece(bytes: &[u8], limits: &ParseLimits, steps: usize) -> Option<(Tree<DesiredNode>, usize)> {
     let (source, limits) = unreported(limits);
     let (encoder, report, steps_left) =
@@ -98,18 +98,21 @@ impl<'a> Encoder<'a> {
             rest = others;
         }
         let data = data.finish();
-        let nodes = self.nodes.iter().zip(places).map(|((name, parent), place)| {
-            let data = data.part(place);
-            (*name, *parent, DesiredNode { data })
-        });
         let root = DesiredNode {
             data: SharedBytes::default(),
         };
-        Some(Tree::of_children(root, nodes))
+        let contents = places.into_iter().map(|place| DesiredNode {
+            data: data.part(place),
+        });
+        Tree::of_children(root, &self.nodes, contents)
     }
 
-    /// Appends the data of a node with these properties, which are in the order of their keys.
+    /// Appends the data of a node with these properties, which are in the order of their keys; `None` if two of these
+    /// are one, or if it can't be stored.
     fn node_data(&self, properties: &[Property<'_>], out: &mut Vec<u8>) -> Option<()> {
+        if properties.windows(2).any(|pair| pair[0].key == pair[1].key) {
+            return None;
+        }
         let odd = properties
             .iter()
             .filter(|_| !self.string_values.is_empty())
@@ -144,6 +147,8 @@ impl<'a> Encoder<'a> {
 
 impl<'a> Sink<'a> for Encoder<'a> {
     type Value = Span;
+
+    const SEES_REPEATS: bool = true;
 
     fn evaluate(
         &mut self,

@@ -116,15 +116,17 @@ static CLASSES: [u8; 256] = {
     classes
 };
 
-/// Tells whether any of eight bytes may be of a class.
-fn any_special(eight: u64) -> bool {
+/// Returns which of eight bytes is the first that may be of a class, if there is one.
+fn first_special(eight: [u8; 8]) -> Option<usize> {
     const EACH: u64 = u64::MAX / 255;
     const HIGH: u64 = EACH * 0x80;
-    // The least byte that a number is less than has its high bit set, unless it had it before.
+    let eight = u64::from_le_bytes(eight);
+    // Of the bytes less than a number, the first has its high bit set; it had none before.
     let below = |bytes: u64, bound: u8| bytes.wrapping_sub(EACH * u64::from(bound)) & !bytes;
     let equals = below(eight ^ (EACH * u64::from(b'=')), 1);
     let greater = below(eight ^ (EACH * u64::from(b'>')), 1);
-    (below(eight, b' ' + 1) | equals | greater) & HIGH != 0
+    let special = (below(eight, b' ' + 1) | equals | greater) & HIGH;
+    (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
 /// A line and where its first word ends.
@@ -140,22 +142,23 @@ struct Words<'a> {
 impl<'a> Words<'a> {
     fn new(bytes: &'a [u8]) -> Words<'a> {
         let (mut first, mut classes) = (0, 0);
-        loop {
+        while first < bytes.len() {
             // Eight bytes at a time are told to be nothing special.
-            while let Some(eight) = bytes[first..].first_chunk()
-                && !any_special(u64::from_ne_bytes(*eight))
-            {
-                first += 8;
+            if let Some(eight) = bytes[first..].first_chunk() {
+                match first_special(*eight) {
+                    Some(place) => first += place,
+                    None => {
+                        first += 8;
+                        continue;
+                    }
+                }
             }
-            let rest = &bytes[first..];
-            let rest = rest.iter().take(8).map(|byte| CLASSES[*byte as usize]);
-            let word = rest.take_while(|class| *class != BLANK);
-            let (length, found) = word.fold((0, 0), |(length, all), class| (length + 1, all | class));
-            classes |= found;
-            first += length;
-            if length < 8 {
+            let class = CLASSES[bytes[first] as usize];
+            if class == BLANK {
                 break;
             }
+            classes |= class;
+            first += 1;
         }
         Words {
             bytes,
@@ -294,16 +297,21 @@ mod tests {
 
     #[test]
     fn special_bytes_are_found_among_eight() {
+        let is_special = |byte: u8| CLASSES[byte as usize] != 0 || byte < b' ';
         for byte in 0..=u8::MAX {
             for place in 0..8 {
                 let mut eight = *b"/a!\xff?<~0";
                 eight[place] = byte;
-                let is_special = CLASSES[byte as usize] != 0 || byte < b' ';
                 assert_eq!(
-                    any_special(u64::from_ne_bytes(eight)),
-                    is_special,
+                    first_special(eight),
+                    is_special(byte).then_some(place),
                     "{byte} {place}"
                 );
+                for later in b" !=>?\x1f\x80" {
+                    eight[place + 1..].fill(*later);
+                    let first = eight.iter().position(|byte| is_special(*byte));
+                    assert_eq!(first_special(eight), first, "{eight:?}");
+                }
             }
         }
     }

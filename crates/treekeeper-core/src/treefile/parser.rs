@@ -219,9 +219,10 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
             return Flow::GoOn;
         };
         let siblings = self.indents.parent();
-        if let Err(first) = siblings
-            .children
-            .add(Key::new(name, Kind::Value), content.at as u32)
+        if !S::SEES_REPEATS
+            && let Err(first) = siblings
+                .children
+                .add(Key::new(name, Kind::Value), content.at as u32)
         {
             self.report.duplicate_node(span, name, first as usize);
             return Flow::GoOn;
@@ -262,7 +263,9 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
         };
         if let Some(kind) = kind {
             let key = Key::new("type", Kind::Value);
-            let _ = self.indents.here().properties.add(key, at);
+            if !S::SEES_REPEATS {
+                let _ = self.indents.here().properties.add(key, at);
+            }
             let value = self.sink.text(key, kind);
             self.sink.property(index, key, value, at);
         }
@@ -355,6 +358,9 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
             Item::Node { index, .. } => {
                 if fresh {
                     self.indents.here().item = Item::Property;
+                }
+                if S::SEES_REPEATS {
+                    return Some(index);
                 }
                 let added = self.indents.parent().properties.add(key, content.at as u32);
                 let Err(first) = added else { return Some(index) };

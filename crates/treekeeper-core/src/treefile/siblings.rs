@@ -29,7 +29,9 @@ impl<K: Copy + Ord> Siblings<K> {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.sorted = true;
-        self.index.clear();
+        if !self.index.is_empty() {
+            self.index.clear();
+        }
     }
 
     /// Adds `name`, which stands at `at`; of a name that is there already, returns where it stands.

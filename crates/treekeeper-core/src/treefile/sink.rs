@@ -106,6 +106,9 @@ pub(super) trait Sink<'a> {
     /// What a property's value becomes.
     type Value;
 
+    /// Whether it sees by itself that a name stands twice below a node: then the parser doesn't look.
+    const SEES_REPEATS: bool = false;
+
     /// Returns what the expression of a property becomes, and takes its steps from `steps_left`.
     fn evaluate(
         &mut self,

@@ -88,6 +88,11 @@ static PLAIN: [bool; 256] = {
     plain
 };
 
+/// Tells whether JSON text may hold all of these bytes as they are.
+pub fn is_plain(text: &[u8]) -> bool {
+    plain_run(text) == text.len()
+}
+
 /// Returns how many of the first bytes JSON text may hold as they are.
 fn plain_run(text: &[u8]) -> usize {
     let mut run = 0;

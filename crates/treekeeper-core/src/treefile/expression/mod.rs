@@ -18,6 +18,7 @@ mod strings;
 #[cfg(test)]
 mod tests;
 mod value;
+mod verbatim;
 
 pub use error::ExpressionError;
 pub use value::PyValue;
@@ -90,6 +91,9 @@ pub(super) fn write_property(
     steps_left: &mut usize,
     out: &mut Vec<u8>,
 ) -> Result<(), ExpressionError> {
+    if verbatim::copy(expression, out) {
+        return Ok(());
+    }
     match plain::read(expression) {
         Some(value) => value.write_json(out),
         None => write_json(&evaluate_property(expression, key, steps_left)?, out),

@@ -61,13 +61,16 @@ pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&E
         expected: None,
     };
     let mut answer = Answer::Done;
+    let mut holds_trees = false;
     loop {
         let request = operation.next(answer, Timestamp::now());
         operation.take_events().iter().for_each(&mut *tell);
         match request {
             Request::Done(receipt) => {
-                // Freeing trees of 100,000 nodes takes long, and nobody waits for it: the process may end meanwhile.
-                std::thread::spawn(move || drop(operation));
+                if holds_trees {
+                    // Freeing 100,000 nodes takes long, and nobody waits for it: the process may end meanwhile.
+                    std::thread::spawn(move || drop(operation));
+                }
                 if let Some(early) = driver.early.take() {
                     early.stop().await;
                 }
@@ -75,6 +78,7 @@ pub async fn run(mut operation: Operation, world: World, tell: &mut dyn FnMut(&E
                 return *receipt;
             }
             request => {
+                holds_trees |= matches!(request, Request::ReadFiles { .. } | Request::Observe(_));
                 tracing::debug!(request = request.name(), "performing");
                 answer = driver.perform(request).await.unwrap_or_else(Answer::Failed);
             }

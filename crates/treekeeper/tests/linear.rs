@@ -4,6 +4,8 @@
 //! without a clock.
 //! This binary runs itself under valgrind, once for each work and size.
 
+#[path = "../benches/budgets/live_tree.rs"]
+mod live_tree;
 #[path = "../benches/budgets/tree_text.rs"]
 mod tree_text;
 
@@ -12,7 +14,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use treekeeper_core::layer::{self, Rules};
-use treekeeper_core::model::{DataVersion, DesiredTree, LiveNode, LiveTree, Tree, Zxid};
+use treekeeper_core::model::{DesiredTree, LiveNode, LiveTree, Tree};
 use treekeeper_core::plan::{self, BatchLimits, DiffOptions, DisplayOptions, Plan, Secrets};
 use treekeeper_core::treefile::{self, SourceFile};
 
@@ -52,26 +54,6 @@ fn flat(nodes: usize) -> String {
     (0..nodes).map(node).collect()
 }
 
-/// Returns the tree as it would be read from a server; every `step`-th node has other data.
-fn live(desired: &DesiredTree, step: usize) -> LiveTree {
-    let mut number = 0;
-    desired.tree.clone().map(|node| {
-        number += 1;
-        LiveNode {
-            data: if number % step == 0 {
-                b"{}".as_slice().into()
-            } else {
-                node.data
-            },
-            version: DataVersion(0),
-            czxid: Zxid(1),
-            mtime_ms: 0,
-            mzxid: Zxid(1),
-            ephemeral_owner: None,
-        }
-    })
-}
-
 fn plan(desired: &DesiredTree, live: &LiveTree) -> Plan {
     plan::diff(desired, live, &DiffOptions::default())
 }
@@ -109,7 +91,7 @@ fn perform(work: &str, nodes: usize) -> usize {
         }
         "diff" => {
             let desired = desired(&[files(text(), "a.zk")]);
-            let plan = plan(&desired, &live(&desired, 10));
+            let plan = plan(&desired, &live_tree::live_tree(&desired, 10));
             told(&plan) + plan.unchanged
         }
         "create" => {

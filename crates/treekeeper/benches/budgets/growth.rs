@@ -5,7 +5,7 @@ use crate::plot::Series;
 use crate::program::{CHANGED_PERCENT, Program};
 use crate::support::zookeeper::ZooKeeper;
 use crate::tree_text::tree_text;
-use crate::{Options, SEED, language, process, server};
+use crate::{MORE_RUNS, Options, SEED, language, process, server};
 
 /// How much more a sync of ten times the tree may take.
 const TENFOLD_MAX: f64 = 12.0;
@@ -28,7 +28,7 @@ pub fn measure(options: &Options, zookeeper: &ZooKeeper, report: &mut Report) ->
         options.znodes * 10,
     ] {
         eprintln!("measuring growth: {znodes} znodes");
-        let seconds = at_size(options, zookeeper, znodes, report);
+        let seconds = at_size(&options_at(options, znodes), zookeeper, znodes, report);
         for (series, seconds) in series.iter_mut().zip(seconds) {
             series.points.push((znodes, seconds));
         }
@@ -47,6 +47,15 @@ pub fn measure(options: &Options, zookeeper: &ZooKeeper, report: &mut Report) ->
         Budget::AtMost(TENFOLD_MAX),
     );
     series.into()
+}
+
+/// Returns the options at a size: what is over soon is run more often, as other things of the machine weigh more in it.
+fn options_at(options: &Options, znodes: usize) -> Options {
+    let times = if znodes <= options.znodes { MORE_RUNS } else { 1 };
+    Options {
+        runs: options.runs * times,
+        ..options.clone()
+    }
 }
 
 /// Returns the median seconds of each work at one size.

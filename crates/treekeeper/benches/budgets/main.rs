@@ -13,7 +13,9 @@ mod delay;
 mod far;
 mod growth;
 mod language;
+mod live_tree;
 mod measure;
+mod plans;
 mod plot;
 mod process;
 mod program;
@@ -28,6 +30,7 @@ use std::process::ExitCode;
 use measure::{Budget, Report};
 use plot::Series;
 use program::Program;
+use server::Asks;
 use support::zookeeper::ZooKeeper;
 use treekeeper_core::model::DesiredTree;
 
@@ -121,6 +124,7 @@ fn measure_all(options: &Options, report: &mut Report) -> Vec<Series> {
     };
     if is_wanted("language") {
         language::measure(options, report);
+        plans::measure(options, report);
     }
     let zookeeper = start_server();
     println!("{}", zookeeper.word("srvr").lines().next().unwrap_or_default());
@@ -163,7 +167,18 @@ fn measure_program(
     let connect = zookeeper.chroot();
     let program = Program::new(options.znodes, &connect);
     process::run(&mut program.command(&["sync"]));
-    server::read(options, &connect, desired, "", Budget::AtLeast(0.7), report);
+    let read = server::read(options, &connect, desired, "", Budget::AtLeast(0.7), report);
+    let (kazoo, _) = server::one_by_one(&connect, desired, Asks::Read);
+    report.add(
+        &format!(
+            "read {} znodes, times faster than the original's requests that read",
+            desired.tree.len()
+        ),
+        format!("{:.0} ms", read * 1e3),
+        format!("{kazoo:.0} s"),
+        kazoo / read,
+        Budget::None,
+    );
     if sync {
         let often = Options {
             runs: options.runs * MORE_RUNS,
@@ -171,7 +186,7 @@ fn measure_program(
         };
         program.plan(&often, report);
         let sync = program.sync(&often, report);
-        let (kazoo, frames) = server::sequential(&connect, desired);
+        let (kazoo, frames) = server::one_by_one(&connect, desired, Asks::ReadAndWrite);
         for (how, seconds, budget) in [
             ("the original's requests", kazoo, Budget::AtLeast(200.0)),
             ("the same as ready-made frames", frames, Budget::None),

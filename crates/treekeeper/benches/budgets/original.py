@@ -1,7 +1,7 @@
 """Asks for znodes one request after the other, as zc.zkdeployment did with kazoo.
 
-Usage: original.py HOST:PORT[/chroot], with a JSON list of [path, data] on standard input.
-Prints the seconds that all of them took: exists, get, set and get_children for each.
+Usage: original.py HOST:PORT[/chroot] [--write], with a JSON list of [path, data] on standard input.
+Prints the seconds that all of them took: exists, get and get_children for each, and set with --write.
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 from kazoo.client import KazooClient
 
 
-def main(connect):
+def main(connect, *options):
     nodes = [(path, data.encode()) for path, data in json.load(sys.stdin)]
     client = KazooClient(hosts=connect)
     client.start()
@@ -19,10 +19,11 @@ def main(connect):
     for path, data in nodes:
         client.exists(path)
         client.get(path)
-        client.set(path, data)
+        if "--write" in options:
+            client.set(path, data)
         client.get_children(path)
     print(time.monotonic() - begin)
     client.stop()
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

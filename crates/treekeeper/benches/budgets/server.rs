@@ -158,7 +158,7 @@ fn empty_again(connect: &str, plan: &Plan) {
     Raw::connect(address).exchange(&frames, WRITES_IN_FLIGHT);
 }
 
-/// Measures reading the whole tree, which lives at `connect`.
+/// Measures reading the whole tree, which lives at `connect`, and returns the seconds.
 pub fn read(
     options: &Options,
     connect: &str,
@@ -166,7 +166,7 @@ pub fn read(
     kind: &str,
     budget: Budget,
     report: &mut Report,
-) {
+) -> f64 {
     let (ours, baseline) = read_times(options.runs, connect, desired);
     report.add(
         &format!("{kind}read {} znodes", desired.tree.len()),
@@ -178,6 +178,7 @@ pub fn read(
         baseline.median() / ours.median(),
         budget,
     );
+    ours.median()
 }
 
 /// Our reader, on a session of its own.
@@ -262,11 +263,20 @@ fn read_frames(connect: &str, desired: &DesiredTree) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Returns the seconds that the original's pattern would take for the whole tree, one request after the other: as
-/// kazoo sends them, which the original used, and as frames that were made beforehand.
+/// What the original asks for of each znode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// What it did to read: exists, get, list the children.
+    Read,
+    /// What it did in a sync: it set every znode too.
+    ReadAndWrite,
+}
+
+/// Returns the seconds that the original's requests would take for the whole tree, one after the other: as kazoo sends
+/// them, which the original used, and as frames that were made beforehand.
 ///
 /// Some nodes are asked for, and set to what they are; all of them would take minutes.
-pub fn sequential(connect: &str, desired: &DesiredTree) -> (f64, f64) {
+pub fn one_by_one(connect: &str, desired: &DesiredTree, asks: Asks) -> (f64, f64) {
     let tree = &desired.tree;
     let stride = (tree.len() / SEQUENTIAL_SAMPLE).max(1);
     let sample: Vec<(ZnodePath, &[u8])> = tree
@@ -276,12 +286,12 @@ pub fn sequential(connect: &str, desired: &DesiredTree) -> (f64, f64) {
         .collect();
     let share = tree.len() as f64 / sample.len() as f64;
     (
-        sequential_by_kazoo(connect, &sample) * share,
-        sequential_by_frames(connect, &sample) * share,
+        by_kazoo(connect, &sample, asks) * share,
+        by_frames(connect, &sample, asks) * share,
     )
 }
 
-fn sequential_by_kazoo(connect: &str, sample: &[(ZnodePath, &[u8])]) -> f64 {
+fn by_kazoo(connect: &str, sample: &[(ZnodePath, &[u8])], asks: Asks) -> f64 {
     let nodes: Vec<(&str, &str)> = sample
         .iter()
         .map(|(path, data)| {
@@ -297,6 +307,7 @@ fn sequential_by_kazoo(connect: &str, sample: &[(ZnodePath, &[u8])]) -> f64 {
             "/benches/budgets/original.py"
         ))
         .arg(connect)
+        .args((asks == Asks::ReadAndWrite).then_some("--write"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -308,13 +319,17 @@ fn sequential_by_kazoo(connect: &str, sample: &[(ZnodePath, &[u8])]) -> f64 {
     seconds.trim().parse().expect("it prints seconds")
 }
 
-fn sequential_by_frames(connect: &str, sample: &[(ZnodePath, &[u8])]) -> f64 {
+fn by_frames(connect: &str, sample: &[(ZnodePath, &[u8])], asks: Asks) -> f64 {
     let (address, chroot) = split(connect);
+    let opcodes: &[i32] = match asks {
+        Asks::Read => &[raw::EXISTS, raw::GET_DATA, raw::GET_CHILDREN],
+        Asks::ReadAndWrite => &[raw::EXISTS, raw::GET_DATA, raw::SET_DATA, raw::GET_CHILDREN],
+    };
     let frames: Vec<_> = sample
         .iter()
         .flat_map(|(path, data)| {
-            [raw::EXISTS, raw::GET_DATA, raw::SET_DATA, raw::GET_CHILDREN]
-                .map(|opcode| raw::single(opcode, chroot, path.as_str(), data))
+            let frame = |opcode: &i32| raw::single(*opcode, chroot, path.as_str(), data);
+            opcodes.iter().map(frame)
         })
         .collect();
     let mut raw = Raw::connect(address);

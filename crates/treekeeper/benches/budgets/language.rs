@@ -8,7 +8,7 @@ use treekeeper_core::treefile::SourceFile;
 
 use crate::measure::{Budget, Report, Samples, timed};
 use crate::tree_text::tree_text;
-use crate::{Options, SEED};
+use crate::{MORE_RUNS, Options, SEED};
 
 /// Returns the text as a tree file.
 pub fn source(text: String) -> Arc<SourceFile> {
@@ -31,13 +31,23 @@ pub fn desired(source: &Arc<SourceFile>) -> DesiredTree {
 
 /// Measures the rate at the size of the run, and how time grows around it.
 pub fn measure(options: &Options, report: &mut Report) {
-    let times: Vec<(usize, f64, Samples)> = [options.znodes / 10, options.znodes, options.znodes * 10]
+    let sizes = [options.znodes / 10, options.znodes, options.znodes * 10];
+    let sources = sizes.map(|znodes| source(tree_text(znodes, SEED, 0, 1)));
+    let mut seconds = [const { Vec::new() }; 3];
+    // Turn by turn, so that what else the machine does falls on all sizes.
+    for _ in 0..options.runs * MORE_RUNS {
+        for (source, seconds) in sources.iter().zip(&mut seconds) {
+            seconds.push(timed(|| desired(source)).0);
+        }
+    }
+    let of_size = |((znodes, source), seconds): ((usize, &Arc<SourceFile>), Vec<f64>)| {
+        (znodes, source.bytes.len() as f64 / 1e6, Samples::new(seconds))
+    };
+    let times: Vec<_> = sizes
         .into_iter()
-        .map(|znodes| {
-            let source = source(tree_text(znodes, SEED, 0, 1));
-            let times = (0..options.runs).map(|_| timed(|| desired(&source)).0).collect();
-            (znodes, source.bytes.len() as f64 / 1e6, Samples::new(times))
-        })
+        .zip(&sources)
+        .zip(seconds)
+        .map(of_size)
         .collect();
     let (_, megabytes, seconds) = &times[1];
     let rate = megabytes / seconds.median();

@@ -232,7 +232,7 @@ impl Program {
     /// Commits a text and fetches it, so that it is in the mirror.
     fn commit(&self, text: &str) {
         self.repository.commit(&[("tree.zk", text)]);
-        self.fetch();
+        self.remote("fetch");
     }
 
     /// Returns the program on this tree's place.
@@ -252,9 +252,9 @@ impl Program {
         self.child(&["read", &self.connect])
     }
 
-    /// Returns the seconds of a fetch.
-    fn fetch(&self) -> f64 {
-        self.child(&["fetch"])
+    /// Returns the seconds of what is asked of the remote: a `look`, or a `fetch` of nothing.
+    pub fn remote(&self, work: &str) -> f64 {
+        self.child(&[work])
     }
 
     /// Measures something in a process of its own: a big one starts programs more slowly than treekeeper does.
@@ -274,7 +274,7 @@ impl Program {
         remote: &str,
         mut work: impl FnMut() -> f64,
     ) -> (Samples, Samples) {
-        let (works, remotes) = (0..options.runs).map(|_| (work(), self.child(&[remote]))).unzip();
+        let (works, remotes) = (0..options.runs).map(|_| (work(), self.remote(remote))).unzip();
         (Samples::new(works), Samples::new(remotes))
     }
 }

@@ -167,7 +167,10 @@ pub fn read(
     budget: Budget,
     report: &mut Report,
 ) -> f64 {
-    let (ours, baseline) = read_times(options.runs, connect, desired);
+    let readers = Readers::new(connect, desired);
+    let (ours, baseline) = (0..options.runs).map(|_| readers.turn()).unzip();
+    readers.close();
+    let (ours, baseline) = (Samples::new(ours), Samples::new(baseline));
     report.add(
         &format!("{kind}read {} znodes", desired.tree.len()),
         ours.ms(),
@@ -226,20 +229,38 @@ impl Reader {
     }
 }
 
-/// Returns the times of our reader, and beside them those of the raw one.
-pub fn read_times(runs: usize, connect: &str, desired: &DesiredTree) -> (Samples, Samples) {
-    let frames = read_frames(connect, desired);
-    let reader = Reader::new(connect);
-    let (mut ours, mut baseline) = (Vec::new(), Vec::new());
-    for _ in 0..runs {
-        let mut raw = Raw::connect(split(connect).0);
-        baseline.push(timed(|| raw.exchange(&frames, READS_IN_FLIGHT)).0);
-        let (seconds, znodes) = reader.read();
-        assert_eq!(znodes, desired.tree.len());
-        ours.push(seconds);
+/// Our reader and the raw one, to be run turn by turn on one tree.
+pub struct Readers {
+    ours: Reader,
+    address: String,
+    frames: Vec<Vec<u8>>,
+    znodes: usize,
+}
+
+impl Readers {
+    /// Returns the readers of the tree that a sync has put below `connect`.
+    pub fn new(connect: &str, desired: &DesiredTree) -> Readers {
+        Readers {
+            ours: Reader::new(connect),
+            address: split(connect).0.to_owned(),
+            frames: read_frames(connect, desired),
+            znodes: desired.tree.len(),
+        }
     }
-    reader.close();
-    (Samples::new(ours), Samples::new(baseline))
+
+    /// Reads the tree in both ways and returns the seconds, ours first.
+    pub fn turn(&self) -> (f64, f64) {
+        let mut raw = Raw::connect(&self.address);
+        let baseline = timed(|| raw.exchange(&self.frames, READS_IN_FLIGHT)).0;
+        let (ours, znodes) = self.ours.read();
+        assert_eq!(znodes, self.znodes);
+        (ours, baseline)
+    }
+
+    /// Ends our session.
+    pub fn close(self) {
+        self.ours.close();
+    }
 }
 
 /// The same operations that a walk needs: the data of every node, the children of those that have some.

@@ -12,6 +12,7 @@ use self::indents::{Indents, Item, Misplaced};
 use super::expression::{self, ExpressionError};
 use super::lines::{self, Line};
 use super::report::{self, Report};
+use super::siblings::Siblings;
 use super::sink::{FileNodes, Key, Kind, Sink};
 use super::tree::levels;
 use super::{Diagnostic, FileTree, ParseLimits, SourceFile, stored};
@@ -219,11 +220,8 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
             return Flow::GoOn;
         };
         let siblings = self.indents.parent();
-        if !S::SEES_REPEATS
-            && let Err(first) = siblings
-                .children
-                .add(Key::new(name, Kind::Value), content.at as u32)
-        {
+        let key = Key::new(name, Kind::Value);
+        if let Err(first) = Self::add(&mut siblings.children, key, content.at) {
             self.report.duplicate_node(span, name, first as usize);
             return Flow::GoOn;
         }
@@ -263,13 +261,19 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
         };
         if let Some(kind) = kind {
             let key = Key::new("type", Kind::Value);
-            if !S::SEES_REPEATS {
-                let _ = self.indents.here().properties.add(key, at);
-            }
+            let _ = Self::add(&mut self.indents.here().properties, key, content.at);
             let value = self.sink.text(key, kind);
             self.sink.property(index, key, value, at);
         }
         Flow::GoOn
+    }
+
+    /// Adds a name, which stands at `at`, to those of a node, as [`Siblings::add`] does, unless the sink sees repeats.
+    fn add(names: &mut Siblings<Key<'a>>, name: Key<'a>, at: usize) -> Result<(), u32> {
+        if S::SEES_REPEATS {
+            return Ok(());
+        }
+        names.add(name, at as u32)
     }
 
     /// Tells whether a server takes every part of `name`, which stands at `at`.
@@ -359,10 +363,7 @@ impl<'a, S: Sink<'a>> Parser<'a, S> {
                 if fresh {
                     self.indents.here().item = Item::Property;
                 }
-                if S::SEES_REPEATS {
-                    return Some(index);
-                }
-                let added = self.indents.parent().properties.add(key, content.at as u32);
+                let added = Self::add(&mut self.indents.parent().properties, key, content.at);
                 let Err(first) = added else { return Some(index) };
                 self.report.duplicate_property(span, key.name, first as usize);
                 return None;

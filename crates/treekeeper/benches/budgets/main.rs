@@ -168,7 +168,7 @@ fn measure_program(
     let program = Program::new(options.znodes, &connect);
     process::run(&mut program.command(&["sync"]));
     let read = server::read(options, &connect, desired, "", Budget::AtLeast(0.7), report);
-    let (kazoo, _) = server::one_by_one(&connect, desired, Asks::Read);
+    let kazoo = server::by_kazoo(&connect, desired, Asks::Read);
     report.add(
         &format!(
             "read {} znodes, times faster than the original's requests that read",
@@ -186,7 +186,8 @@ fn measure_program(
         };
         program.plan(&often, report);
         let sync = program.sync(&often, report);
-        let (kazoo, frames) = server::one_by_one(&connect, desired, Asks::ReadAndWrite);
+        let kazoo = server::by_kazoo(&connect, desired, Asks::ReadAndWrite);
+        let frames = server::by_frames(&connect, desired);
         for (how, seconds, budget) in [
             ("the original's requests", kazoo, Budget::AtLeast(200.0)),
             ("the same as ready-made frames", frames, Budget::None),

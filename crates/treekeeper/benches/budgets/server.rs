@@ -293,26 +293,22 @@ pub enum Asks {
     ReadAndWrite,
 }
 
-/// Returns the seconds that the original's requests would take for the whole tree, one after the other: as kazoo sends
-/// them, which the original used, and as frames that were made beforehand.
-///
-/// Some nodes are asked for, and set to what they are; all of them would take minutes.
-pub fn one_by_one(connect: &str, desired: &DesiredTree, asks: Asks) -> (f64, f64) {
+/// Some of the nodes and their data: all of them would take minutes.
+fn sample(desired: &DesiredTree) -> Vec<(ZnodePath, &[u8])> {
     let tree = &desired.tree;
     let stride = (tree.len() / SEQUENTIAL_SAMPLE).max(1);
-    let sample: Vec<(ZnodePath, &[u8])> = tree
-        .walk()
+    tree.walk()
         .step_by(stride)
         .map(|node| (tree.path(node), tree.content(node).data.as_ref()))
-        .collect();
-    let share = tree.len() as f64 / sample.len() as f64;
-    (
-        by_kazoo(connect, &sample, asks) * share,
-        by_frames(connect, &sample, asks) * share,
-    )
+        .collect()
 }
 
-fn by_kazoo(connect: &str, sample: &[(ZnodePath, &[u8])], asks: Asks) -> f64 {
+/// Returns the seconds that the original's requests would take for the whole tree, one after the other, as kazoo sends
+/// them, which the original used.
+///
+/// Some nodes are asked for, and set to what they are.
+pub fn by_kazoo(connect: &str, desired: &DesiredTree, asks: Asks) -> f64 {
+    let sample = sample(desired);
     let nodes: Vec<(&str, &str)> = sample
         .iter()
         .map(|(path, data)| {
@@ -336,25 +332,27 @@ fn by_kazoo(connect: &str, sample: &[(ZnodePath, &[u8])], asks: Asks) -> f64 {
     let input = original.stdin.take().expect("standard input is a pipe");
     serde_json::to_writer(input, &nodes).expect("it reads its input");
     let output = original.wait_with_output().expect("it ends");
-    let seconds = String::from_utf8_lossy(&output.stdout);
-    seconds.trim().parse().expect("it prints seconds")
+    let seconds: f64 = String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .expect("it prints seconds");
+    seconds * desired.tree.len() as f64 / sample.len() as f64
 }
 
-fn by_frames(connect: &str, sample: &[(ZnodePath, &[u8])], asks: Asks) -> f64 {
+/// Returns the same for all that the original asked, as frames that were made beforehand.
+pub fn by_frames(connect: &str, desired: &DesiredTree) -> f64 {
     let (address, chroot) = split(connect);
-    let opcodes: &[i32] = match asks {
-        Asks::Read => &[raw::EXISTS, raw::GET_DATA, raw::GET_CHILDREN],
-        Asks::ReadAndWrite => &[raw::EXISTS, raw::GET_DATA, raw::SET_DATA, raw::GET_CHILDREN],
-    };
+    let sample = sample(desired);
     let frames: Vec<_> = sample
         .iter()
         .flat_map(|(path, data)| {
-            let frame = |opcode: &i32| raw::single(*opcode, chroot, path.as_str(), data);
-            opcodes.iter().map(frame)
+            [raw::EXISTS, raw::GET_DATA, raw::SET_DATA, raw::GET_CHILDREN]
+                .map(|opcode| raw::single(opcode, chroot, path.as_str(), data))
         })
         .collect();
     let mut raw = Raw::connect(address);
-    timed(|| raw.exchange(&frames, 1)).0
+    let (seconds, ()) = timed(|| raw.exchange(&frames, 1));
+    seconds * desired.tree.len() as f64 / sample.len() as f64
 }
 
 /// Splits `HOST:PORT/chroot`.

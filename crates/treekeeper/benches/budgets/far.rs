@@ -60,12 +60,13 @@ fn add(report: &mut Report, work: &str, near: &crate::measure::Samples, distant:
 fn works(options: &Options, zookeeper: &ZooKeeper, kind: &str, budget: Budget, report: &mut Report) {
     let text = crate::tree_text::tree_text(options.znodes, crate::SEED, 0, 1);
     let desired = language::desired(&language::source(text));
-    server::apply(options, zookeeper, &desired, &format!("{kind}: "), budget, report);
+    let often = options.often();
+    server::apply(&often, zookeeper, &desired, &format!("{kind}: "), budget, report);
     let connect = zookeeper.chroot();
     let program = Program::new(options.znodes, &connect);
     let first = process::run(&mut program.command(&["sync"]));
     report.tell(&format!("{kind}: sync, first"), format!("{:.0} ms", first * 1e3));
-    server::read(options, &connect, &desired, &format!("{kind}: "), budget, report);
+    server::read(&often, &connect, &desired, &format!("{kind}: "), budget, report);
     let (syncs, _) = program.alternately(options, |program| process::run(&mut program.command(&["sync"])));
     report.tell(&format!("{kind}: sync, 1 % changed"), syncs.ms());
 }

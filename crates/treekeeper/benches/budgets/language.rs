@@ -8,7 +8,7 @@ use treekeeper_core::treefile::SourceFile;
 
 use crate::measure::{Budget, Report, Samples, timed};
 use crate::tree_text::tree_text;
-use crate::{MORE_RUNS, Options, SEED};
+use crate::{Options, SEED};
 
 /// Returns the text as a tree file.
 pub fn source(text: String) -> Arc<SourceFile> {
@@ -35,7 +35,7 @@ pub fn measure(options: &Options, report: &mut Report) {
     let sources = sizes.map(|znodes| source(tree_text(znodes, SEED, 0, 1)));
     let mut seconds = [const { Vec::new() }; 3];
     // Turn by turn, so that what else the machine does falls on all sizes.
-    for _ in 0..options.runs * MORE_RUNS {
+    for _ in 0..options.often().runs {
         for (source, seconds) in sources.iter().zip(&mut seconds) {
             seconds.push(timed(|| desired(source)).0);
         }

@@ -44,8 +44,8 @@ const PARTS: [&str; 8] = [
     "language", "apply", "read", "sync", "kinds", "growth", "ensemble", "latency",
 ];
 
-/// How many times as often plans and syncs run whose ratio has a budget: several processes take part in each.
-const MORE_RUNS: usize = 2;
+/// How many times as often short works run whose ratio has a budget: what else the machine does shows in them.
+const MORE_RUNS: usize = 3;
 
 /// What to measure.
 #[derive(Clone)]
@@ -58,6 +58,16 @@ pub struct Options {
     /// Where to write what.
     json: Option<String>,
     svg: Option<String>,
+}
+
+impl Options {
+    /// Returns the same with more runs, for works whose ratio has a budget.
+    fn often(&self) -> Options {
+        Options {
+            runs: self.runs * MORE_RUNS,
+            ..self.clone()
+        }
+    }
 }
 
 const USAGE: &str = "[ZNODES] [--runs N] [--part NAME]... [--json FILE] [--svg FILE] [--strict]";
@@ -131,7 +141,14 @@ fn measure_all(options: &Options, report: &mut Report) -> Vec<Series> {
     let text = tree_text::tree_text(options.znodes, SEED, 0, 1);
     let desired = language::desired(&language::source(text));
     if is_wanted("apply") {
-        server::apply(options, &zookeeper, &desired, "", Budget::AtLeast(0.7), report);
+        server::apply(
+            &options.often(),
+            &zookeeper,
+            &desired,
+            "",
+            Budget::AtLeast(0.7),
+            report,
+        );
     }
     let (read, sync) = (is_wanted("read"), is_wanted("sync"));
     if read || sync {
@@ -167,7 +184,8 @@ fn measure_program(
     let connect = zookeeper.chroot();
     let program = Program::new(options.znodes, &connect);
     process::run(&mut program.command(&["sync"]));
-    let read = server::read(options, &connect, desired, "", Budget::AtLeast(0.7), report);
+    let often = options.often();
+    let read = server::read(&often, &connect, desired, "", Budget::AtLeast(0.7), report);
     let kazoo = server::by_kazoo(&connect, desired, Asks::Read);
     report.add(
         &format!(
@@ -180,10 +198,6 @@ fn measure_program(
         Budget::None,
     );
     if sync {
-        let often = Options {
-            runs: options.runs * MORE_RUNS,
-            ..options.clone()
-        };
         program.plan(&often, report);
         let sync = program.sync(&often, report);
         let kazoo = server::by_kazoo(&connect, desired, Asks::ReadAndWrite);
@@ -200,10 +214,9 @@ fn measure_program(
                 budget,
             );
         }
-        crowd::measure(&often, &program, &connect, report);
-        process::run(&mut program.command(&["sync"]));
         program.nothing(report);
         program.start_up(options, report);
+        crowd::measure(&often, zookeeper, report);
     }
     program.empty_again(options.znodes);
 }

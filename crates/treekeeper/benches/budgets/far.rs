@@ -13,13 +13,7 @@ const ONE_WAY: Duration = Duration::from_millis(10);
 /// Measures reading, applying and syncing on an ensemble of three servers.
 pub fn ensemble(options: &Options, properties: &[String], report: &mut Report) {
     let members = ZooKeeper::ensemble(3, properties);
-    works(
-        options,
-        &members[0],
-        "three servers",
-        Budget::AtLeast(0.7),
-        report,
-    );
+    works(options, &members[0], "three servers", report);
 }
 
 /// Measures a sync over a line of 20 ms, beside the same without it.
@@ -57,16 +51,16 @@ fn add(report: &mut Report, work: &str, near: &crate::measure::Samples, distant:
 }
 
 /// Measures reading and applying beside raw clients, and syncs, on one server of some kind.
-fn works(options: &Options, zookeeper: &ZooKeeper, kind: &str, budget: Budget, report: &mut Report) {
+fn works(options: &Options, zookeeper: &ZooKeeper, kind: &str, report: &mut Report) {
     let text = crate::tree_text::tree_text(options.znodes, crate::SEED, 0, 1);
     let desired = language::desired(&language::source(text));
     let often = options.often();
-    server::apply(&often, zookeeper, &desired, &format!("{kind}: "), budget, report);
+    server::apply(&often, zookeeper, &desired, &format!("{kind}: "), report);
     let connect = zookeeper.chroot();
     let program = Program::new(options.znodes, &connect);
     let first = process::run(&mut program.command(&["sync"]));
     report.tell(&format!("{kind}: sync, first"), format!("{:.0} ms", first * 1e3));
-    server::read(&often, &connect, &desired, &format!("{kind}: "), budget, report);
+    server::read(&often, &connect, &desired, &format!("{kind}: "), report);
     let (syncs, _) = program.alternately(options, |program| process::run(&mut program.command(&["sync"])));
     report.tell(&format!("{kind}: sync, 1 % changed"), syncs.ms());
 }

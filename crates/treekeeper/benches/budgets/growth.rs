@@ -10,7 +10,7 @@ use crate::program::{CHANGED_PERCENT, Program};
 use crate::server::Readers;
 use crate::support::zookeeper::ZooKeeper;
 use crate::tree_text::tree_text;
-use crate::{Options, SEED, language, process};
+use crate::{Options, SEED, language, process, server};
 
 /// How much more a sync of ten times the tree may take.
 const TENFOLD_MAX: f64 = 12.0;
@@ -83,13 +83,7 @@ impl Size {
             Samples::new(self.works[1].clone()),
             Samples::new(self.raw.clone()),
         );
-        report.add(
-            &format!("read {} znodes", self.znodes),
-            ours.ms(),
-            format!("raw multi-reads of known paths: {}", raw.ms()),
-            raw.median() / ours.median(),
-            Budget::AtLeast(0.7),
-        );
+        server::add_read("", self.znodes, &ours, &raw, report);
         self.program.commit_other();
         let changed = process::peak_memory(&mut self.program.command(&["sync"]));
         let bound = (2 * self.source.bytes.len() + 600 * self.znodes) as f64;

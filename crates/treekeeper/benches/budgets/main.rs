@@ -141,14 +141,7 @@ fn measure_all(options: &Options, report: &mut Report) -> Vec<Series> {
     let text = tree_text::tree_text(options.znodes, SEED, 0, 1);
     let desired = language::desired(&language::source(text));
     if is_wanted("apply") {
-        server::apply(
-            &options.often(),
-            &zookeeper,
-            &desired,
-            "",
-            Budget::AtLeast(0.7),
-            report,
-        );
+        server::apply(&options.often(), &zookeeper, &desired, "", report);
     }
     let (read, sync) = (is_wanted("read"), is_wanted("sync"));
     if read || sync {
@@ -185,7 +178,7 @@ fn measure_program(
     let program = Program::new(options.znodes, &connect);
     process::run(&mut program.command(&["sync"]));
     let often = options.often();
-    let read = server::read(&often, &connect, desired, "", Budget::AtLeast(0.7), report);
+    let read = server::read(&often, &connect, desired, "", report);
     let kazoo = server::by_kazoo(&connect, desired, Asks::Read);
     report.add(
         &format!(

@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use treekeeper_core::explain::{EXITS, Entry, SampleKind, entries, exit, find, similar_to};
 use treekeeper_core::gate::{Blocker, Relation};
-use treekeeper_core::layer::{LayerLimits, Overlay, joined_diagnostics, merge};
+use treekeeper_core::layer::{LayerLimits, joined_diagnostics, merge};
 use treekeeper_core::model::cluster::{LockStyle, Pin};
 use treekeeper_core::model::protect::{Glob, Guardian, Protection};
-use treekeeper_core::model::{ClusterVersion, Revision, Text, Value, ZnodePath};
+use treekeeper_core::model::{ClusterVersion, Overlay, Revision, Text, Value, ZnodePath};
 use treekeeper_core::operation::{OpFault, Refusal, Stale};
 use treekeeper_core::plan::saved::{Moved, SavedFault};
 use treekeeper_core::plan::{Obstacle, TooLarge};

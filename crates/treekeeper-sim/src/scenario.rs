@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use treekeeper_core::model::Bump;
 use treekeeper_core::model::cluster::LockStyle;
 use treekeeper_core::model::protect::Glob;
-use treekeeper_core::operation::Bump;
 
 use crate::actors::{self, Ask, Scene, Setting};
 use crate::checker::{Checker, Ending};

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Overlay;
 use super::draft::{Draft, DraftId, Drafts, Place};
 use super::refusal;
-use crate::model::{RESERVED_ROOTS, ZnodePath};
+use crate::model::{Overlay, RESERVED_ROOTS, ZnodePath};
 use crate::treefile::{Diagnostic, FileNode, FileProperty, FileTree, SourceFile};
 
 /// What becomes of a path such as `/a/b` when no file defines `/a`.

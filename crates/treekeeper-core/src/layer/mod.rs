@@ -17,20 +17,10 @@ use std::sync::Arc;
 
 pub use pieces::{Piece, PiecedFile, join_pieces, may_be_pieced, read_piece};
 
-use crate::model::{DesiredTree, ZnodePath};
+use crate::model::{DesiredTree, Overlay, ZnodePath};
 use crate::treefile::{self, Code, Diagnostic, FileTree, ParseLimits, SourceFile};
 
 pub use origin::{NodeOrigins, Origin, PropertyOrigins, origins};
-
-/// What the properties of a `.zkx` file do to a node that another file defines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overlay {
-    /// They are added to the node's, property by property; two overlays may not disagree.
-    #[default]
-    Merge,
-    /// They take the place of all of the node's properties, and the last file wins, as in the original.
-    Replace,
-}
 
 /// How big the trees of all files together may be.
 ///

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Overlay;
-use crate::model::{Text, Value, ZnodePath};
+use crate::model::{Overlay, Text, Value, ZnodePath};
 use crate::treefile::{FileTree, SourceFile};
 
 /// A place of a file.

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{LayerLimits, Overlay, Rules, finish, join};
+use super::{LayerLimits, Rules, finish, join};
 use crate::model::{
-    DesiredNode, DesiredTree, Outline, RESERVED_ROOTS, RootScope, SharedBytes, Tree, ZnodePath,
+    DesiredNode, DesiredTree, Outline, Overlay, RESERVED_ROOTS, RootScope, SharedBytes, Tree, ZnodePath,
 };
 use crate::treefile::{self, FileTree, ParseLimits};
 

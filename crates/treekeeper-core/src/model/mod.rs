@@ -2,6 +2,7 @@
 //!
 //! Floor 0. Nothing here decides anything; no room above is imported.
 
+mod choices;
 pub mod cluster;
 mod codec;
 mod data;
@@ -22,6 +23,7 @@ mod value;
 mod veil;
 mod version;
 
+pub use choices::{Bump, Overlay};
 pub(crate) use codec::json;
 pub use codec::{EncodeError, JSON_DEPTH_MAX, decode, encode, encode_entries, json_value, write_json};
 pub use data::{NodeData, Properties};

@@ -30,10 +30,10 @@ use std::time::Duration;
 pub use jiff::Timestamp;
 
 use crate::gate::{Policy, Target};
-use crate::layer::{Graft, LayerLimits, Overlay, Rules};
+use crate::layer::{Graft, LayerLimits, Rules};
 use crate::model::cluster::{ClusterReading, Grants, LockStyle};
 use crate::model::protect::Glob;
-use crate::model::{DataVersion, DesiredTree, Revision, Veil, ZnodePath};
+use crate::model::{Bump, DataVersion, DesiredTree, Overlay, Revision, Veil, ZnodePath};
 use crate::plan::{BatchLimits, Counts, DeleteBudget, Plan, Trim};
 use crate::treefile::ParseLimits;
 
@@ -41,7 +41,7 @@ pub use answer::{Answer, CommitAnswer, LockAnswer, OpFault, Verdict};
 pub use known::KnownCommits;
 pub use outcome::{Event, Failure, FailureKind, Outcome, Receipt};
 pub use rehearse::{Refusal, Rehearsal};
-pub use saved::{Stale, bump_name, overlay_name};
+pub use saved::Stale;
 pub use sync::unusable;
 
 /// What `sync`, `plan` and their flags ask for.
@@ -73,17 +73,6 @@ pub struct SyncOptions {
     pub parse_limits: ParseLimits,
     /// Bounds of the whole tree.
     pub layer_limits: LayerLimits,
-}
-
-/// Which commits move the version of `/hosts`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Bump {
-    /// Every commit, as the original.
-    #[default]
-    Commit,
-    /// Those whose merged tree differs from the deployed one: a commit that only touches a README does not make the
-    /// hosts deploy.
-    Tree,
 }
 
 /// How far a sync goes.

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use super::transaction::is_pinned_at;
-use super::{Bump, Commitment, Goal, Mode, Op, Operation, Transaction};
+use super::{Commitment, Goal, Mode, Op, Operation, Transaction};
 use crate::model::cluster::{ClusterState, HostsNode};
-use crate::model::{ClusterVersion, DataVersion, Revision};
+use crate::model::{Bump, ClusterVersion, DataVersion, Revision};
 use crate::plan::Plan;
 
 /// Tells whether `/hosts`, which names no commit now, named no other than the deployed one before batches were begun.

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Bump, Context, Failure, OpFault, Operation, Outcome, Request, SyncOptions};
-use crate::layer::Overlay;
+use super::{Context, Failure, OpFault, Operation, Outcome, Request, SyncOptions};
 use crate::model::cluster::ClusterReading;
 use crate::model::{LiveTree, ZnodePath, printable};
 use crate::plan::Plan;
@@ -61,40 +60,16 @@ pub(super) struct Applying {
     conflict: Option<(ZnodePath, OpFault)>,
 }
 
-/// Returns the name by which a saved plan knows how overlays are laid.
-pub fn overlay_name(overlay: Overlay) -> &'static str {
-    match overlay {
-        Overlay::Merge => "merge",
-        Overlay::Replace => "replace",
-    }
-}
-
-/// Returns the name by which a saved plan knows which commits move the version of `/hosts`.
-pub fn bump_name(bump: Bump) -> &'static str {
-    match bump {
-        Bump::Commit => "commit",
-        Bump::Tree => "tree",
-    }
-}
-
 impl Operation {
     /// Returns the application of a saved plan that has not begun; what shaped the plan goes over `options`.
     pub fn apply(saved: Arc<SavedPlan>, options: SyncOptions, context: Context) -> Operation {
-        let overlay = match saved.options.overlay.as_str() {
-            "replace" => Overlay::Replace,
-            _ => Overlay::Merge,
-        };
-        let bump = match saved.options.bump.as_str() {
-            "tree" => Bump::Tree,
-            _ => Bump::Commit,
-        };
         let options = SyncOptions {
             // An equal version is planned too: the plan may be about drift.
             repair: true,
             fixed_revision: true,
             prune_roots: saved.options.prune_roots,
-            overlay,
-            bump,
+            overlay: saved.options.overlay,
+            bump: saved.options.bump,
             ..options
         };
         let mut operation = Operation::sync(options, context);

@@ -13,9 +13,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use memkeeper::database::{Create, CreateMode, Delete, ErrorCode, Request, Response, SetData, Stat};
+use treekeeper_core::model::Bump;
 use treekeeper_core::model::cluster::LockStyle;
 use treekeeper_core::model::protect::Glob;
-use treekeeper_core::operation::Bump;
 
 pub use agent::agent;
 pub use author::author;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use treekeeper_core::gate::Blocker;
-use treekeeper_core::layer::{LayerLimits, Overlay, merge_at};
+use treekeeper_core::layer::{LayerLimits, merge_at};
 use treekeeper_core::model::cluster::LockStyle;
-use treekeeper_core::model::{RootScope, Text, Value, ZnodePath};
-use treekeeper_core::operation::{Bump, Context, Edit, EditOptions, Mode, Operation, SyncOptions};
+use treekeeper_core::model::{Bump, Overlay, RootScope, Text, Value, ZnodePath};
+use treekeeper_core::operation::{Context, Edit, EditOptions, Mode, Operation, SyncOptions};
 use treekeeper_core::plan::{BatchLimits, DeleteBudget, Trim};
 use treekeeper_core::treefile::{ParseLimits, SourceFile, parse};
 

@@ -8,9 +8,10 @@ use std::process::Command;
 use treekeeper::engine::{self, RepositorySource, World};
 use treekeeper::git::{GitError, GitOptions, Mirror, ReadLimits};
 use treekeeper::zk::ReadMethod;
-use treekeeper_core::layer::{LayerLimits, Overlay};
+use treekeeper_core::layer::LayerLimits;
 use treekeeper_core::model::cluster::LockStyle;
-use treekeeper_core::operation::{Bump, Context, Mode, Operation, Outcome, SyncOptions};
+use treekeeper_core::model::{Bump, Overlay};
+use treekeeper_core::operation::{Context, Mode, Operation, Outcome, SyncOptions};
 use treekeeper_core::plan::{BatchLimits, DeleteBudget};
 use treekeeper_core::treefile::ParseLimits;
 

@@ -10,6 +10,7 @@ mod watch;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use treekeeper_core::model::Overlay;
 
 use apply::{APPLY_EXAMPLES, PLAN_EXAMPLES};
 pub use apply::{ApplyArgs, PlanArgs, PlanFormatArg};
@@ -122,6 +123,15 @@ pub enum OverlayArg {
     Merge,
     /// Whole nodes, as the original
     Replace,
+}
+
+impl From<OverlayArg> for Overlay {
+    fn from(flag: OverlayArg) -> Overlay {
+        match flag {
+            OverlayArg::Merge => Overlay::Merge,
+            OverlayArg::Replace => Overlay::Replace,
+        }
+    }
 }
 
 /// `--lock`.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use treekeeper_core::model::cluster::LockStyle;
-use treekeeper_core::model::printable;
+use treekeeper_core::model::{Bump, Overlay, printable};
 
 use super::ui::Problem;
 
@@ -18,13 +18,13 @@ pub struct Config {
     /// `HOST:PORT[,...][/chroot]`.
     pub zookeeper: Option<String>,
     /// Merge or replace.
-    pub overlay: Option<OverlayKey>,
+    pub overlay: Option<Overlay>,
     /// The lock style.
     pub lock: Option<LockStyle>,
     /// Such as `30s`.
     pub lock_wait: Option<String>,
     /// Which commits move the version of `/hosts`.
-    pub bump: Option<BumpKey>,
+    pub bump: Option<Bump>,
     /// The repository.
     pub git: GitKeys,
     /// The delete budget.
@@ -35,26 +35,6 @@ pub struct Config {
     pub limits: LimitKeys,
     /// Who we are.
     pub auth: AuthKeys,
-}
-
-/// `overlay`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OverlayKey {
-    /// Property by property.
-    Merge,
-    /// Whole nodes.
-    Replace,
-}
-
-/// `bump`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BumpKey {
-    /// Every commit, as the original.
-    Commit,
-    /// Those that change the merged tree.
-    Tree,
 }
 
 /// `[git]`.

@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use treekeeper_core::model::printable;
+use treekeeper_core::model::{Overlay, printable};
 
-use super::args::{Global, LockArg, OverlayArg};
+use super::args::{Global, LockArg};
 use super::config::{self, Layer};
 use super::config_defaults::{KEYS, Key, Preset};
 use super::setup;
@@ -125,10 +125,7 @@ fn flag(key: &str, global: &Global) -> Option<(String, &'static str)> {
         "git.path" => (global.path.clone(), "--path"),
         "git.mirror" => (global.tree_directory.as_ref().map(directory), "--tree-directory"),
         "overlay" => {
-            let word = global.overlay.map(|overlay| match overlay {
-                OverlayArg::Merge => "merge",
-                OverlayArg::Replace => "replace",
-            });
+            let word = global.overlay.map(|overlay| Overlay::from(overlay).word());
             (word.map(str::to_owned), "--overlay")
         }
         "lock" => {

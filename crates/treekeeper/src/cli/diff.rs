@@ -34,6 +34,9 @@ pub fn run(setup: &Setup, options: &DiffArgs) -> Result<Exit, Problem> {
     })?;
     let receipt = sync::drift(setup, &deployed, within.clone())?;
     if !matches!(receipt.outcome, Outcome::Planned) {
+        if !view.is_text() {
+            show::receipt(setup, &receipt, &view)?;
+        }
         return Ok(ui::outcome(&receipt, &setup.config.secrets.names, Blocker::hint));
     }
     let plan = receipt.plan.clone().unwrap_or_default();

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use treekeeper_core::gate::Blocker;
-use treekeeper_core::layer::{self, Overlay, merge_at};
+use treekeeper_core::layer::{self, merge_at};
 use treekeeper_core::model::links::{self, LinkError};
 use treekeeper_core::model::secret::{MASK, looks_secret};
-use treekeeper_core::model::{RootScope, Text, Value, ZnodePath, printable, quoted};
+use treekeeper_core::model::{Overlay, RootScope, Text, Value, ZnodePath, printable, quoted};
 use treekeeper_core::operation::{Edit, EditOptions, Operation, Outcome, Receipt};
 use treekeeper_core::plan::Trim;
 use treekeeper_core::treefile::{self, SourceFile, expression};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use treekeeper_core::model::{HashKey, printable};
-use treekeeper_core::operation::{Receipt, Timestamp, bump_name, overlay_name};
+use treekeeper_core::operation::{Receipt, Timestamp};
 use treekeeper_core::plan::saved::{self, SavedPlan, Saving};
 
 use super::private_file::{random_key, replace};
@@ -34,9 +34,9 @@ pub fn write(setup: &Setup, receipt: &Receipt, prune_roots: bool, file: &Path) -
         revision,
         basis,
         path: setup.path.as_deref().unwrap_or("."),
-        overlay: overlay_name(setup.overlay),
+        overlay: setup.overlay,
         prune_roots,
-        bump: bump_name(sync::bump(setup)),
+        bump: sync::bump(setup),
         refused_by: &refused_by,
         key: random_key(),
         secret_names: &setup.config.secrets.names,

@@ -5,15 +5,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use treekeeper_core::layer::{LayerLimits, Overlay};
+use treekeeper_core::layer::LayerLimits;
 use treekeeper_core::model::cluster::LockStyle;
-use treekeeper_core::model::{printable, quoted};
+use treekeeper_core::model::{Overlay, printable, quoted};
 use treekeeper_core::operation::Context;
 use treekeeper_core::plan::{BatchLimits, DeleteBudget, Wire};
 use treekeeper_core::treefile::ParseLimits;
 
-use super::args::{Global, LockArg, OverlayArg};
-use super::config::{self, AclKey, AuthKeys, Config, HistoryKey, OverlayKey, TlsKeys};
+use super::args::{Global, LockArg};
+use super::config::{self, AclKey, AuthKeys, Config, HistoryKey, TlsKeys};
 use super::mirror::{default_mirror, mirror_in};
 use super::ui::{self, Problem};
 use crate::engine::{self, RepositorySource, World};
@@ -282,10 +282,8 @@ pub fn tree_limits(config: &Config) -> (ParseLimits, LayerLimits) {
 
 /// Returns the overlay mode: the flag's, else the file's, else merge.
 pub fn overlay(global: &Global, config: &Config) -> Overlay {
-    match (global.overlay, config.overlay) {
-        (Some(OverlayArg::Replace), _) | (None, Some(OverlayKey::Replace)) => Overlay::Replace,
-        (Some(OverlayArg::Merge), _) | (None, Some(OverlayKey::Merge) | None) => Overlay::Merge,
-    }
+    let flag = global.overlay.map(Overlay::from);
+    flag.or(config.overlay).unwrap_or_default()
 }
 
 /// Returns the environment variable that names the servers, if one is set, and what it says.

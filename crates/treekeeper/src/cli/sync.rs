@@ -1,12 +1,11 @@
 //! `sync`: makes the live tree what the newest commit says.
 
 use treekeeper_core::gate::Blocker;
-use treekeeper_core::model::{Revision, ZnodePath};
-use treekeeper_core::operation::{Bump, Event, Mode, Operation, Outcome, Receipt, SyncOptions};
+use treekeeper_core::model::{Bump, Revision, ZnodePath};
+use treekeeper_core::operation::{Event, Mode, Operation, Outcome, Receipt, SyncOptions};
 use treekeeper_core::plan::{Counts, Plan};
 
 use super::args::SyncArgs;
-use super::config::BumpKey;
 use super::progress;
 use super::setup::{Setup, teller, tree_limits};
 use super::show::{self, View};
@@ -114,10 +113,7 @@ pub fn options(setup: &Setup, flags: &SyncArgs, mode: Mode) -> SyncOptions {
 
 /// Returns which commits move the version of `/hosts`, as the configuration says.
 pub fn bump(setup: &Setup) -> Bump {
-    match setup.config.bump {
-        Some(BumpKey::Tree) => Bump::Tree,
-        Some(BumpKey::Commit) | None => Bump::Commit,
-    }
+    setup.config.bump.unwrap_or_default()
 }
 
 /// Tells whether roots are pruned: by the flag or by the configuration.

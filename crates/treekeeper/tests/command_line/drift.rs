@@ -142,3 +142,27 @@ fn a_diff_needs_something_to_be_held_against() {
     hint: `treekeeper plan` shows what a sync would do
     ");
 }
+
+#[test]
+fn a_diff_that_fails_says_so_in_every_format() {
+    let scene = Scene::synced(FILES);
+    let mut state = scene.session.json("/treekeeper/state");
+    state["commit"] = json!("1".repeat(40));
+    scene
+        .session
+        .set("/treekeeper/state", state.to_string().as_bytes());
+    let failed = |arguments: &[&str]| scene.treekeeper.run(arguments).expect(1);
+    let text = failed(&["diff"]);
+    assert_eq!(text.stdout, "");
+    let told: Value = serde_json::from_str(&failed(&["diff", "--json"]).stdout).expect("JSON");
+    assert_eq!(told["outcome"], json!("failed"));
+    let comment = failed(&["diff", "--format", "markdown"]);
+    assert_snapshot!(comment.stdout, @r"
+    **There is no plan.**
+
+    `TK1205` `1111111111111111111111111111111111111111 is not a branch, tag or commit of the repository`
+
+    Hint: `list what there is: git ls-remote URL`
+    ");
+    assert_eq!(comment.stderr, text.stderr);
+}

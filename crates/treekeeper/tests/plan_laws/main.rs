@@ -18,8 +18,8 @@ use std::sync::Arc;
 use support::random::Random;
 use support::repository::Repository;
 use support::server::Server;
-use treekeeper_core::model::HashKey;
-use treekeeper_core::operation::{Bump, Mode, Outcome, Receipt, bump_name, overlay_name};
+use treekeeper_core::model::{Bump, HashKey};
+use treekeeper_core::operation::{Mode, Outcome, Receipt};
 use treekeeper_core::plan::display::write_plan;
 use treekeeper_core::plan::saved::{SavedPlan, Saving};
 use treekeeper_core::plan::{DisplayOptions, Plan};
@@ -47,9 +47,9 @@ fn saved(receipt: &Receipt, case: &Case) -> SavedPlan {
         revision: receipt.revision.as_ref().unwrap(),
         basis: receipt.basis.as_ref().unwrap(),
         path: ".",
-        overlay: overlay_name(case.overlay),
+        overlay: case.overlay,
         prune_roots: case.prune_roots,
-        bump: bump_name(Bump::Commit),
+        bump: Bump::Commit,
         refused_by: &[],
         key: HashKey::new([3; 16]),
         secret_names: &[],

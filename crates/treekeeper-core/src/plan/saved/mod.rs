@@ -14,7 +14,7 @@ pub use compare::{Moved, Remaining};
 pub use write::{Saving, write};
 
 use crate::model::cluster::{ClusterReading, StateReading};
-use crate::model::{DataVersion, HashKey, Revision, Zxid, hex, printable};
+use crate::model::{Bump, DataVersion, HashKey, Overlay, Revision, Zxid, hex, printable};
 
 /// The number of the format, raised when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
@@ -91,12 +91,12 @@ fn state_basis(cluster: &ClusterReading) -> Option<StateBasis> {
 pub struct SavedOptions {
     /// The directory of the tree files in the repository.
     pub path: String,
-    /// How `.zkx` files are laid over `.zk` files: `merge` or `replace`.
-    pub overlay: String,
+    /// How `.zkx` files are laid over `.zk` files.
+    pub overlay: Overlay,
     /// `--prune-roots`.
     pub prune_roots: bool,
-    /// Which commits move the version of `/hosts`: `commit`, each, or `tree`, those that change the tree.
-    pub bump: String,
+    /// Which commits move the version of `/hosts`.
+    pub bump: Bump,
 }
 
 /// One operation of a saved plan.
@@ -176,6 +176,8 @@ impl SavedFault {
 struct Head {
     kind: String,
     schema: u64,
+    #[serde(default)]
+    digest: String,
 }
 
 #[derive(Deserialize)]
@@ -188,7 +190,6 @@ struct File {
     hosts: Option<HostsBasis>,
     state: Option<StateBasis>,
     operations: Vec<SavedOperation>,
-    digest: String,
 }
 
 impl SavedPlan {
@@ -210,10 +211,10 @@ impl SavedPlan {
         if head.schema != u64::from(SCHEMA) {
             return Err(SavedFault::Schema { found: head.schema });
         }
-        let file: File = serde_json::from_str(text).map_err(not_a_plan)?;
-        if digest_of(text).as_deref() != Some(file.digest.as_str()) {
+        if digest_of(text).as_deref() != Some(head.digest.as_str()) {
             return Err(SavedFault::Digest);
         }
+        let file: File = serde_json::from_str(text).map_err(not_a_plan)?;
         let commit = |text: &str| Revision::parse(text).ok_or(SavedFault::Digest);
         Ok(SavedPlan {
             created: file.created,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use super::{Basis, Canonical, DIGEST, KIND, SCHEMA};
-use crate::model::{HashKey, Revision, ZnodePath, Zxid, decode};
+use crate::model::{Bump, HashKey, Overlay, Revision, ZnodePath, Zxid, decode};
 use crate::plan::json::{list, string, text, write_orphan, write_spared, write_value};
 use crate::plan::spelling::value_bytes;
 use crate::plan::{Change, Plan, Secrets};
@@ -26,12 +26,12 @@ pub struct Saving<'a> {
     pub basis: &'a Basis,
     /// The directory of the tree files in the repository.
     pub path: &'a str,
-    /// How overlays are laid: `merge` or `replace`.
-    pub overlay: &'a str,
+    /// How overlays are laid.
+    pub overlay: Overlay,
     /// `--prune-roots`.
     pub prune_roots: bool,
-    /// Which commits move the version of `/hosts`: `commit` or `tree`.
-    pub bump: &'a str,
+    /// Which commits move the version of `/hosts`.
+    pub bump: Bump,
     /// What would have refused it when it was made, safe to print.
     pub refused_by: &'a [String],
     /// A random key for the hashes.
@@ -77,7 +77,9 @@ fn head(out: &mut impl Write, plan: &Plan, saving: &Saving<'_>) -> fmt::Result {
     write!(
         out,
         ",\"overlay\":\"{}\",\"prune_roots\":{},\"bump\":\"{}\"}}",
-        saving.overlay, saving.prune_roots, saving.bump
+        saving.overlay.word(),
+        saving.prune_roots,
+        saving.bump.word()
     )?;
     field(out, "key", &saving.key.hex())?;
     out.write_str(",\n\"hosts\":")?;

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::cluster::{ClusterReading, ClusterState, HostsNode, LockStyle, StateReading};
-use crate::model::{HashKey, Revision};
-use crate::plan::saved::{Basis, Remaining, SavedFault, SavedPlan, Saving, write};
+use crate::model::{Bump, HashKey, Overlay, Revision};
+use crate::plan::saved::{Basis, Remaining, SavedFault, SavedOptions, SavedPlan, Saving, write};
 
 const COMMIT: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 const ROOT: &str = "cccccccccccccccccccccccccccccccccccccccc";
@@ -46,9 +46,9 @@ fn text(plan: &Plan, cluster: &ClusterReading) -> String {
         revision: &revision(COMMIT),
         basis: &Basis::new(revision(ROOT), cluster),
         path: ".",
-        overlay: "merge",
+        overlay: Overlay::Merge,
         prune_roots: false,
-        bump: "commit",
+        bump: Bump::Commit,
         refused_by: &["the cluster is stopped".to_owned()],
         key: HashKey::new([7; 16]),
         secret_names: &["house".to_owned()],
@@ -207,6 +207,17 @@ fn what_is_no_plan_of_this_release_is_refused_with_a_next_step() {
     its digest doesn't fit what it holds: it was edited or damaged
     hint: a plan is applied as it was made or not at all; make it anew: `treekeeper plan --out FILE`
     ");
+}
+
+#[test]
+fn a_word_that_this_release_does_not_know_is_not_taken_for_another() {
+    let read = |overlay, bump| {
+        let text = format!(r#"{{"path":".","overlay":"{overlay}","prune_roots":false,"bump":"{bump}"}}"#);
+        serde_json::from_str::<SavedOptions>(&text).is_ok()
+    };
+    assert!(read("replace", "tree"));
+    assert!(!read("Merge", "tree"));
+    assert!(!read("replace", "host"));
 }
 
 /// Returns what has moved between the usual tree and `nodes`.
